@@ -1,0 +1,64 @@
+package acsauth
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// A MemoryMapper is an [IdentityMapper] that forgets everything when the process
+// ends, leaving behind identities that nobody can find again: good for tests and
+// trials. The zero value is empty and ready. It must not be copied.
+type MemoryMapper struct {
+	mu  sync.Mutex
+	ids map[string]string
+}
+
+var _ IdentityMapper = (*MemoryMapper)(nil)
+
+// Lookup implements [IdentityMapper].
+func (m *MemoryMapper) Lookup(ctx context.Context, u User) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if id := m.ids[u.key()]; id != "" {
+		return id, nil
+	}
+	return "", ErrNotMapped
+}
+
+// Create implements [IdentityMapper].
+func (m *MemoryMapper) Create(ctx context.Context, u User, acsID string) error {
+	if err := ctx.Err(); err != nil {
+		return errors.Join(ErrNotStored, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch m.ids[u.key()] {
+	case acsID:
+		return nil
+	case "":
+		if m.ids == nil {
+			m.ids = make(map[string]string)
+		}
+		m.ids[u.key()] = acsID
+		return nil
+	default:
+		return ErrAlreadyMapped
+	}
+}
+
+// Delete implements [IdentityMapper].
+func (m *MemoryMapper) Delete(ctx context.Context, u User, acsID string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if acsID != "" && m.ids[u.key()] == acsID {
+		delete(m.ids, u.key())
+	}
+	return nil
+}

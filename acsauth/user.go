@@ -1,0 +1,54 @@
+package acsauth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
+
+// A User is the caller that an access token stands for. TenantID and ObjectID
+// together identify a person within Microsoft Entra ID; neither does alone, nor
+// do names and addresses, which change and are reused.
+type User struct {
+	// TenantID is the "tid" claim, a GUID in lower case.
+	TenantID string
+	// ObjectID is the "oid" claim, a GUID in lower case.
+	ObjectID string
+	// ClientID is the application that the token was issued to: "azp" in v2.0
+	// tokens, "appid" in v1.0 tokens.
+	ClientID string
+	// Scopes are the delegated permissions in the token's "scp" claim.
+	Scopes []string
+	// TokenID is the "uti" claim, for audit logs. It may be empty.
+	TokenID string
+	// ExpiresAt is the "exp" claim, without any allowance for clock skew.
+	ExpiresAt time.Time
+	// Assertion is the access token itself, for the On-Behalf-Of exchange.
+	Assertion Secret
+}
+
+// Pseudonym returns a stable key for logs: the first 16 hex digits of the
+// SHA-256 of tenant and object id. It tells users apart without naming them,
+// and whoever knows the ids can compute it.
+func (u User) Pseudonym() string {
+	sum := sha256.Sum256([]byte(u.key()))
+	return hex.EncodeToString(sum[:8])
+}
+
+func (u User) key() string { return u.TenantID + "/" + u.ObjectID }
+
+type userKey struct{}
+
+// ContextWithUser returns a context that carries u. [Authenticator.Require] does
+// this for every request that it lets through; tests of one's own handlers may.
+func ContextWithUser(ctx context.Context, u User) context.Context {
+	return context.WithValue(ctx, userKey{}, u)
+}
+
+// UserFromContext returns the user that [Authenticator.Require] found in the
+// request, and whether there is one.
+func UserFromContext(ctx context.Context) (User, bool) {
+	u, ok := ctx.Value(userKey{}).(User)
+	return u, ok
+}

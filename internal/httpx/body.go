@@ -1,0 +1,34 @@
+package httpx
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// MaxBody bounds the body of an answer: one MiB, far above anything that the
+// services of this module send.
+const MaxBody = 1 << 20
+
+// ErrBodyTooLarge reports a body over the limit.
+var ErrBodyTooLarge = errors.New("response body is too large")
+
+// ReadBody reads r to its end. The error wraps [ErrBodyTooLarge] if there are
+// more than limit bytes.
+func ReadBody(r io.Reader, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("%w: over %d bytes", ErrBodyTooLarge, limit)
+	}
+	return b, nil
+}
+
+// Drain reads what little may be left of a body, so that its connection can be
+// used again, and closes it.
+func Drain(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, 4<<10)
+	_ = body.Close()
+}

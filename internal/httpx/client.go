@@ -1,0 +1,57 @@
+package httpx
+
+import (
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// modulePath is the module whose version [UserAgent] names.
+const modulePath = "github.com/Azure-Samples/communication-services-authentication-hero-go"
+
+// DefaultAttemptTimeout bounds one outbound attempt, connection included.
+const DefaultAttemptTimeout = 10 * time.Second
+
+// NewClient returns a client for credentials-bearing calls. It never follows a
+// redirect, which would repeat a secret to another address, and keeps enough
+// idle connections to one host for many concurrent callers. It has no overall
+// time-out: callers bound every attempt by its context.
+func NewClient() *http.Client {
+	return Harden(&http.Client{Transport: &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           512,
+		MaxIdleConnsPerHost:    256,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    5 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: 256 << 10,
+	}})
+}
+
+// Harden returns a copy of c that does not follow redirects. A nil c stands
+// for a client of [NewClient].
+func Harden(c *http.Client) *http.Client {
+	if c == nil {
+		return NewClient()
+	}
+	hardened := *c
+	hardened.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &hardened
+}
+
+// UserAgent names this module and its version, for the User-Agent header.
+var UserAgent = sync.OnceValue(func() string {
+	version := "devel"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range append(info.Deps, &info.Main) {
+			if m.Path == modulePath && m.Version != "" && m.Version != "(devel)" {
+				version = m.Version
+			}
+		}
+	}
+	return "acs-authentication-hero-go/" + version
+})

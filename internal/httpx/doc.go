@@ -1,0 +1,4 @@
+// Package httpx holds what every outbound HTTP client of this module has in
+// common: a transport that never follows redirects, bounded bodies, retry
+// delays, and the vocabulary in which upstream failures are reported.
+package httpx
