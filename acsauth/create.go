@@ -1,0 +1,183 @@
+package acsauth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+)
+
+// settle is how often, and how far apart, the store is asked again while it
+// contradicts itself or nobody knows what it did.
+var settle = httpx.Retry{Max: 6, Base: 200 * time.Millisecond, MaxDelay: 2 * time.Second}
+
+// cleanupTimeout bounds each of the two steps that undo a creation that failed.
+const cleanupTimeout = 4 * time.Second
+
+// Create returns the user's ACS identity, and creates it if there is none: any
+// number of calls, on any number of processes, end in one identity. created tells
+// whether it was this call that created it.
+//
+// An identity that cannot be mapped is deleted again before Create returns; a
+// call that failed can be repeated. The error wraps [ErrMappingInvalid] if what is
+// stored cannot be trusted.
+func (s *Service) Create(ctx context.Context, u User) (acsID string, created bool, err error) {
+	made := false // written by the run that this call leads, read after its end
+	acsID, led, err := s.flights.do(ctx, u, "create", func(ctx context.Context) (string, error) {
+		id, token, err := s.ensure(ctx, u, false)
+		made = token != nil
+		return id, err
+	})
+	return acsID, led && err == nil && made, err
+}
+
+// ensure returns the mapped identity of u, or creates one. token is nil if the
+// identity existed, and empty unless withToken.
+func (s *Service) ensure(ctx context.Context, u User, withToken bool) (acsID string, token *acsidentity.AccessToken, err error) {
+	acsID, err = s.lookup(ctx, u)
+	switch {
+	case err == nil && s.isDeleted(acsID), errors.Is(err, ErrNotMapped):
+		return s.create(ctx, u, withToken)
+	case err != nil:
+		return "", nil, err
+	case s.isForeign(acsID):
+		if !s.cfg.ReplaceForeign {
+			return "", nil, errForeign
+		}
+		if err := s.letGo(ctx, u, acsID, "foreign"); err != nil {
+			return "", nil, err
+		}
+		return s.create(ctx, u, withToken)
+	}
+	return acsID, nil, nil
+}
+
+// letGo removes a mapping without touching its identity.
+func (s *Service) letGo(ctx context.Context, u User, acsID, reason string) error {
+	s.forget(u)
+	if err := s.cfg.Mapper.Delete(ctx, u, acsID); err != nil {
+		return err
+	}
+	s.audit(ctx, "mapping_removed_"+reason, u, acsID)
+	return nil
+}
+
+// create creates an identity and maps it. The store is the arbiter: whoever comes
+// second deletes what they created and takes the winner's.
+func (s *Service) create(ctx context.Context, u User, withToken bool) (string, *acsidentity.AccessToken, error) {
+	report := s.openReport(ctx, u)
+	token := new(acsidentity.AccessToken)
+	var acsID string
+	var err error
+	if withToken {
+		acsID, *token, err = s.cfg.Identities.CreateIdentityWithToken(ctx, s.cfg.Tokens)
+	} else {
+		acsID, err = s.cfg.Identities.CreateIdentity(ctx)
+	}
+	if err != nil {
+		if errors.Is(err, acsidentity.ErrOutcomeUnknown) {
+			report.orphan(ctx, "", err)
+		} else {
+			report.close(ctx, "not created")
+		}
+		return "", nil, err
+	}
+	s.learn(resourceOf(acsID))
+
+	winner, err := s.store(ctx, u, acsID)
+	if err == nil && winner == acsID {
+		report.close(ctx, "mapped")
+		s.audit(ctx, "identity_created", u, acsID)
+		s.remember(u, acsID)
+		return acsID, token, nil
+	}
+	s.discard(ctx, u, acsID, report)
+	return winner, nil, err
+}
+
+// store maps u to acsID, and returns what u is mapped to in the end: acsID, or
+// what somebody else mapped u to first. After an error acsID is certainly not
+// mapped, so far as the store can be asked, and has to go.
+func (s *Service) store(ctx context.Context, u User, acsID string) (winner string, err error) {
+	unknown := false // whether some attempt may have, or may yet, come through
+	for attempt := 0; ; attempt++ {
+		err = s.cfg.Mapper.Create(ctx, u, acsID)
+		switch {
+		case err == nil:
+			return acsID, nil
+		case errors.Is(err, ErrAlreadyMapped):
+			winner, err = s.winner(ctx, u, acsID)
+			if err == nil {
+				return winner, nil
+			}
+			if !errors.Is(err, ErrNotMapped) {
+				return "", s.unmap(ctx, u, acsID, unknown, err)
+			}
+			// The store says in one breath that there is a mapping and
+			// that there is none: a deletion, or a copy that lags behind.
+		case errors.Is(err, ErrNotStored) && !unknown:
+			return "", err
+		case !errors.Is(err, ErrNotStored):
+			unknown = true
+		}
+		pause, ok := settle.Delay(attempt, nil, s.cfg.Now())
+		if !ok || httpx.Sleep(ctx, pause) != nil {
+			return "", s.unmap(ctx, u, acsID, unknown, err)
+		}
+	}
+}
+
+// winner returns the mapping that won against acsID. The error wraps ErrNotMapped
+// if there is none to be seen.
+func (s *Service) winner(ctx context.Context, u User, acsID string) (string, error) {
+	winner, err := s.lookup(ctx, u)
+	switch {
+	case err != nil:
+		return "", err
+	case winner != acsID && s.isDeleted(winner):
+		// We know that it is dead, so its mapping is what a deletion left.
+		if err := s.cfg.Mapper.Delete(ctx, u, winner); err != nil {
+			return "", err
+		}
+		return "", ErrNotMapped
+	case s.isForeign(winner):
+		return "", errForeign
+	}
+	return winner, nil
+}
+
+// unmap ends an attempt to store that came to no end: what may have been written
+// is removed, since its identity is about to be deleted. It returns the error to
+// report, which is never that there is no mapping.
+func (s *Service) unmap(ctx context.Context, u User, acsID string, unknown bool, cause error) error {
+	if unknown {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+		defer cancel()
+		// If this fails too, the mapping may stay and name a dead identity:
+		// the next token request finds out and removes it.
+		if err := s.cfg.Mapper.Delete(ctx, u, acsID); err != nil {
+			cause = errors.Join(cause, err)
+		}
+	}
+	var failure Failure
+	if errors.Is(cause, ErrNotMapped) || !errors.As(cause, &failure) && !errors.Is(cause, ErrMappingInvalid) {
+		return &Error{Name: "upstream_unavailable", Message: answers["upstream_unavailable"].message, Err: cause}
+	}
+	return cause
+}
+
+// discard deletes an identity that was created but not mapped. It does so even if
+// the time of the operation is up, and leaves the report open if it fails.
+func (s *Service) discard(ctx context.Context, u User, acsID string, report report) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	s.markDeleted(acsID)
+	if err := s.cfg.Identities.DeleteIdentity(ctx, acsID); err != nil && s.judge(acsID, err) == accepted {
+		report.orphan(ctx, acsID, err)
+		return
+	}
+	report.close(ctx, "deleted")
+	s.audit(ctx, "identity_discarded", u, acsID)
+}

@@ -1,0 +1,147 @@
+package acsauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// errClosed: the service has been closed.
+var errClosed = &Error{Name: "overloaded", Message: "This server is shutting down."}
+
+// flights runs the operations of each user one after another, and lets callers
+// who want the same thing at the same time share one run. A run is detached from
+// whoever asked for it: once begun it is finished, even if the caller goes away.
+type flights struct {
+	timeout time.Duration // of one run
+	logger  *slog.Logger
+
+	mu      sync.Mutex
+	users   map[string]*userFlights
+	running sync.WaitGroup
+	closed  bool
+}
+
+type userFlights struct {
+	queued int // runs that hold or wait for the turn
+	turn   chan struct{}
+	byOp   map[string]*flight
+}
+
+// A flight is one run. What it yields may be read once done is closed.
+type flight struct {
+	done chan struct{}
+	id   string
+	err  error
+}
+
+func newFlights(timeout time.Duration, logger *slog.Logger) *flights {
+	return &flights{timeout: timeout, logger: logger, users: make(map[string]*userFlights)}
+}
+
+// do runs operation for u and returns the ACS identity that it yields, or joins
+// the equal operation under way, in which case led is false.
+func (f *flights) do(ctx context.Context, u User, name string, operation func(context.Context) (id string, err error)) (id string, led bool, err error) {
+	for {
+		run, led, err := f.begin(ctx, u.key(), name, operation)
+		if err != nil {
+			return "", false, err
+		}
+		select {
+		case <-run.done:
+		case <-ctx.Done():
+			return "", led, context.Cause(ctx)
+		}
+		// Another caller's token may be too old or too weak where ours is not.
+		if !led && isCallersOwn(run.err) && ctx.Err() == nil {
+			continue
+		}
+		return run.id, led, run.err
+	}
+}
+
+// isCallersOwn reports whether an error stems from the token of whoever ran into it.
+func isCallersOwn(err error) bool {
+	if err == nil {
+		return false
+	}
+	switch refusal(err).Name {
+	case "insufficient_claims", "consent_required", "invalid_token", "access_blocked":
+		return true
+	}
+	return false
+}
+
+func (f *flights) begin(ctx context.Context, key, name string, operation func(context.Context) (string, error)) (run *flight, led bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	user := f.users[key]
+	if user != nil && user.byOp[name] != nil {
+		return user.byOp[name], false, nil
+	}
+	if f.closed {
+		return nil, false, errClosed
+	}
+	if user == nil {
+		user = &userFlights{turn: make(chan struct{}, 1), byOp: make(map[string]*flight)}
+		f.users[key] = user
+	}
+	run = &flight{done: make(chan struct{})}
+	user.byOp[name] = run
+	user.queued++
+	f.running.Add(1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.timeout)
+		defer cancel()
+		run.id, run.err = f.inTurn(ctx, user, operation)
+		f.mu.Lock()
+		if user.byOp[name] == run {
+			delete(user.byOp, name)
+		}
+		if user.queued--; user.queued == 0 {
+			delete(f.users, key)
+		}
+		f.mu.Unlock()
+		close(run.done)
+		f.running.Done()
+	}()
+	return run, true, nil
+}
+
+func (f *flights) inTurn(ctx context.Context, user *userFlights, operation func(context.Context) (string, error)) (id string, err error) {
+	select {
+	case user.turn <- struct{}{}:
+		defer func() { <-user.turn }()
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			f.logger.ErrorContext(ctx, "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = &Error{Name: "internal", Message: answers["internal"].message, Err: errors.New("panic in an operation")}
+		}
+	}()
+	return operation(ctx)
+}
+
+// close refuses new runs and waits until those under way have ended.
+func (f *flights) close(ctx context.Context) error {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		f.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,42 @@
+package acsauth
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+
+	"github.com/google/uuid"
+)
+
+var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+type requestIDKey struct{}
+
+// RequestID returns the id of the request that ctx belongs to, for logs. It is
+// empty outside of requests that went through [Handler], [Authenticator.Require]
+// or [WithRequestID].
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// WithRequestID gives every request an id before h sees it: the one in the
+// request's X-Request-Id header, if there is exactly one and it is well-formed
+// (at most 64 letters, digits, dots, underscores and hyphens), or else a new
+// UUID. The answer carries it in X-Request-Id. A request that has an id already
+// keeps it, so that an outer handler can log under the same one.
+func WithRequestID(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if RequestID(r.Context()) == "" {
+			id := ""
+			if sent := r.Header.Values("X-Request-Id"); len(sent) == 1 && requestIDForm.MatchString(sent[0]) {
+				id = sent[0]
+			} else {
+				id = uuid.NewString()
+			}
+			w.Header().Set("X-Request-Id", id)
+			r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		}
+		h.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,167 @@
+package acsauth
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// defaultRetryAfter is what clients are told where nobody knows better.
+const defaultRetryAfter = 5 * time.Second
+
+// A responder writes the answers of the API: what an error looks like on the
+// wire is decided here and nowhere else.
+type responder struct {
+	realm        string
+	authorizeURL string // of a claims challenge
+	clientID     string
+	scope        string
+	debug        bool // tell the caller the chain of causes
+	logger       *slog.Logger
+}
+
+type problem struct {
+	Code       int      `json:"code"`
+	Message    string   `json:"message"`
+	Error      string   `json:"error"`
+	RequestID  string   `json:"requestId"`
+	Scopes     []string `json:"scopes,omitempty"`
+	ClientID   string   `json:"clientId,omitempty"`
+	StackTrace string   `json:"stack_trace,omitempty"`
+}
+
+// writeError answers with err, and logs what the caller is not told.
+func (p responder) writeError(w http.ResponseWriter, r *http.Request, err error) {
+	e := refusal(err)
+	answer := answers[e.Name]
+	body := problem{Code: e.Status(), Message: e.Message, Error: e.Name, RequestID: RequestID(r.Context())}
+	if challenge := p.challenge(e); challenge != "" {
+		w.Header().Set("WWW-Authenticate", challenge)
+	}
+	if answer.retryAfter {
+		wait := e.RetryAfter
+		if wait <= 0 {
+			wait = defaultRetryAfter
+		}
+		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
+	}
+	if e.Name == "consent_required" {
+		body.Scopes, body.ClientID = []string{p.defaultScope()}, p.clientID
+	}
+	if p.debug {
+		body.StackTrace = causes(err)
+	}
+	p.log(r, e)
+	writeJSON(w, body.Code, body)
+}
+
+// log tells the operator why a request was refused: loudly where the operator can
+// do something about it.
+func (p responder) log(r *http.Request, e *Error) {
+	level := slog.LevelDebug
+	if e.Status() >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{slog.String("request_id", RequestID(r.Context())), slog.String("error", e.Name), slog.Int("status", e.Status())}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("cause", e.Err.Error()))
+	}
+	p.logger.LogAttrs(r.Context(), level, "request refused", attrs...)
+}
+
+// challenge returns the WWW-Authenticate header of RFC 6750 section 3. No value
+// holds a comma, percent sign, backslash or quote, and the parameters are joined
+// by comma and space: the parsers in Microsoft's JavaScript samples, which many
+// clients use, crash or misread anything else.
+func (p responder) challenge(e *Error) string {
+	switch e.Name {
+	case "missing_token":
+		return bearer("realm", p.realm)
+	case "invalid_token":
+		return bearer("realm", p.realm, "error", "invalid_token", "error_description", plain(e.Message))
+	case "invalid_request":
+		if errors.Is(e, errBearerSyntax) {
+			return bearer("realm", p.realm, "error", "invalid_request")
+		}
+	case "insufficient_scope":
+		return bearer("realm", p.realm, "error", "insufficient_scope", "scope", p.scope)
+	case "consent_required":
+		return bearer("realm", p.realm, "error", "insufficient_scope", "scope", p.defaultScope())
+	case "insufficient_claims":
+		return bearer("realm", "", "authorization_uri", p.authorizeURL, "client_id", p.clientID,
+			"error", "insufficient_claims", "claims", base64.StdEncoding.EncodeToString([]byte(e.claims)))
+	}
+	return ""
+}
+
+func (p responder) defaultScope() string { return "api://" + p.clientID + "/.default" }
+
+// bearer builds a challenge from names and values in turn.
+func bearer(params ...string) string {
+	var b strings.Builder
+	for i := 0; i < len(params); i += 2 {
+		separator := ", "
+		if i == 0 {
+			separator = "Bearer "
+		}
+		fmt.Fprintf(&b, `%s%s="%s"`, separator, params[i], params[i+1])
+	}
+	return b.String()
+}
+
+// plain replaces what a challenge must not hold.
+func plain(text string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c == ',':
+			return ';'
+		case c == '"' || c == '\\' || c == '%':
+			return '\''
+		case c < ' ' || c > '~':
+			return ' '
+		}
+		return c
+	}, text)
+}
+
+// causes describes err and what is below it, one line each. Errors of this module
+// hold no secrets.
+func causes(err error) string {
+	var lines []string
+	var walk func(error)
+	walk = func(err error) {
+		lines = append(lines, fmt.Sprintf("%T: %v", err, err))
+		switch wrapper := err.(type) {
+		case interface{ Unwrap() error }:
+			if cause := wrapper.Unwrap(); cause != nil {
+				walk(cause)
+			}
+		case interface{ Unwrap() []error }:
+			for _, cause := range wrapper.Unwrap() {
+				walk(cause)
+			}
+		}
+	}
+	walk(err)
+	return strings.Join(lines, "\n")
+}
+
+// setHeaders sets what every answer of the API carries.
+func setHeaders(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	setHeaders(w)
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // whoever hung up needs no answer
+}

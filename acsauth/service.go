@@ -1,0 +1,176 @@
+package acsauth
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/lru"
+)
+
+const (
+	// DefaultMappingTTL is how long a mapping is remembered by default.
+	DefaultMappingTTL = time.Minute
+
+	// deletedFor is how long a deleted identity is refused even if the store
+	// still shows it, because a store may answer with what it was.
+	deletedFor = time.Minute
+
+	maxRemembered      = 100_000
+	maxRememberedBytes = 64 << 20
+)
+
+// ServiceConfig says how a [Service] works. The two required fields are
+// Identities and Mapper.
+type ServiceConfig struct {
+	// Identities is the client of the ACS resource.
+	Identities *acsidentity.Client
+	// Mapper is the store of the mappings.
+	Mapper IdentityMapper
+	// Tokens are the scopes and the life of ACS tokens. Default: the scopes chat
+	// and voip, and the life that ACS chooses, 24 hours.
+	Tokens acsidentity.TokenOptions
+	// ResourceID is the immutable id of the ACS resource, a GUID. It tells an
+	// identity of another resource from one that is gone. Default: learned from
+	// the first identity that ACS creates or accepts.
+	ResourceID string
+	// AutoProvision makes [Service.Token] create the identity on first use.
+	AutoProvision bool
+	// ReplaceForeign lets [Service.Create] replace, and [Service.Token] remove, a
+	// mapping whose identity belongs to another ACS resource.
+	ReplaceForeign bool
+	// MappingTTL is how long [Service.Token] may use a mapping without asking the
+	// store again. Default: [DefaultMappingTTL]. Negative: never.
+	MappingTTL time.Duration
+	// TeamsClients are the applications whose Teams tokens may be exchanged,
+	// GUIDs. Default: none.
+	TeamsClients []string
+	// Timeout bounds an operation that changes something, which goes on when its
+	// caller goes away; cleaning up after it may take up to 8 seconds more.
+	// Default: 15 seconds.
+	Timeout time.Duration
+	// Now tells the time. Default: time.Now.
+	Now func() time.Time
+	// Logger gets reports of identities that may have been orphaned (level
+	// error), and their beginnings (level info). Default: slog.Default().
+	Logger *slog.Logger
+	// Audit gets one event for every change and every token. Default: Logger.
+	Audit *slog.Logger
+}
+
+// A Service keeps one ACS identity for each user and issues its tokens. It needs
+// no HTTP server, and is safe for concurrent use, by any number of processes over
+// one store too.
+//
+// Its errors are [*Error]s, [Failure]s of the store, or wrap one of the errors
+// that [IdentityMapper] documents; [Authenticator.WriteError] answers them all.
+type Service struct {
+	cfg        ServiceConfig
+	flights    *flights
+	remembered *lru.Cache[string, string]   // user key -> identity, for Token
+	deleted    *lru.Cache[string, struct{}] // identities that this process deleted
+	resource   atomic.Pointer[string]
+}
+
+// NewService checks the configuration, all mistakes at once, and does no I/O.
+func NewService(cfg ServiceConfig) (*Service, error) {
+	var mistakes []error
+	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
+
+	if len(cfg.Tokens.Scopes) == 0 {
+		cfg.Tokens.Scopes = []acsidentity.Scope{acsidentity.ScopeChat, acsidentity.ScopeVoIP}
+	}
+	cfg.ResourceID = strings.ToLower(cfg.ResourceID)
+	cfg.TeamsClients = lowered(cfg.TeamsClients)
+	cfg.MappingTTL = cmp.Or(cfg.MappingTTL, DefaultMappingTTL)
+	cfg.Timeout = cmp.Or(cfg.Timeout, 15*time.Second)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	cfg.Audit = cmp.Or(cfg.Audit, cfg.Logger)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+
+	if cfg.Identities == nil {
+		mistake("acsauth: Identities is required: the client of the ACS resource, made by acsidentity.New")
+	}
+	if cfg.Mapper == nil {
+		mistake("acsauth: Mapper is required: the store of the mappings, such as one made by graphmap.New")
+	}
+	if err := cfg.Tokens.Validate(); err != nil {
+		mistake("acsauth: Tokens: %w", err)
+	}
+	if cfg.ResourceID != "" && !isGUID(cfg.ResourceID) {
+		mistake("acsauth: ResourceID must be the immutable id of the ACS resource, a GUID")
+	}
+	if !all(cfg.TeamsClients, isGUID) {
+		mistake("acsauth: TeamsClients must be application (client) ids, GUIDs")
+	}
+	if cfg.Timeout < 0 {
+		mistake("acsauth: Timeout must be positive")
+	}
+	if len(mistakes) > 0 {
+		return nil, errors.Join(mistakes...)
+	}
+
+	s := &Service{
+		cfg:        cfg,
+		flights:    newFlights(cfg.Timeout, cfg.Logger),
+		remembered: lru.New[string, string](maxRemembered, maxRememberedBytes, cfg.Now),
+		deleted:    lru.New[string, struct{}](maxRemembered, maxRememberedBytes, cfg.Now),
+	}
+	s.learn(cfg.ResourceID)
+	return s, nil
+}
+
+// Close waits until every operation under way has ended, or for ctx to end, whose
+// cause it then returns; new ones that could change something are refused. A
+// process that ends without it can leave identities behind that nobody knows.
+func (s *Service) Close(ctx context.Context) error { return s.flights.close(ctx) }
+
+// Identity returns the user's ACS identity. It asks the store, and ACS nothing.
+// The error wraps [ErrNotMapped] if there is none.
+func (s *Service) Identity(ctx context.Context, u User) (acsID string, err error) {
+	acsID, err = s.cfg.Mapper.Lookup(ctx, u)
+	if err != nil {
+		return "", err
+	}
+	if s.isDeleted(acsID) {
+		return "", ErrNotMapped
+	}
+	if s.isForeign(acsID) {
+		return "", errForeign
+	}
+	return acsID, nil
+}
+
+// lookup asks the store for a mapping that is about to be used for some time.
+func (s *Service) lookup(ctx context.Context, u User) (string, error) {
+	if renewing, ok := s.cfg.Mapper.(RenewingMapper); ok {
+		return renewing.LookupRenew(ctx, u)
+	}
+	return s.cfg.Mapper.Lookup(ctx, u)
+}
+
+// remember lets Token use a mapping for some time without asking the store.
+func (s *Service) remember(u User, acsID string) {
+	if s.cfg.MappingTTL > 0 {
+		s.remembered.Put(u.key(), acsID, int64(len(u.key())+len(acsID)), s.cfg.Now().Add(s.cfg.MappingTTL))
+	}
+}
+
+func (s *Service) forget(u User) { s.remembered.Delete(u.key()) }
+
+func (s *Service) markDeleted(acsID string) {
+	s.deleted.Put(acsID, struct{}{}, int64(len(acsID)), s.cfg.Now().Add(deletedFor))
+}
+
+func (s *Service) isDeleted(acsID string) bool {
+	_, deleted := s.deleted.Get(acsID)
+	return deleted
+}

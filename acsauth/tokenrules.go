@@ -1,0 +1,118 @@
+package acsauth
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
+)
+
+// Audiences of tokens for Microsoft Graph, which people send here by mistake more
+// often than anything else.
+var graphAudiences = []string{
+	"00000003-0000-0000-c000-000000000000",
+	"https://graph.microsoft.com", "https://graph.microsoft.com/",
+	"https://graph.microsoft.us", "https://graph.microsoft.us/", "https://dod-graph.microsoft.us",
+	"https://microsoftgraph.chinacloudapi.cn",
+}
+
+func invalid(message string) error { return refuse("invalid_token", message) }
+
+func notCompact(err error) error {
+	if errors.Is(err, jose.ErrEncrypted) {
+		return invalid("The access token is encrypted. Remove the token encryption key from the API's app registration.")
+	}
+	return invalid("The access token is not a signed JSON Web Token in compact form.")
+}
+
+// checkHeader holds the JOSE header to what Entra sends. The algorithm is fixed
+// before any key is looked up, so that no token can choose how it is verified.
+func (a *Authenticator) checkHeader(h jose.Header) error {
+	switch {
+	case h.Nonce:
+		return invalid(a.graphHint())
+	case h.Algorithm != "RS256":
+		return invalid("The access token must be signed with RS256.")
+	case h.KeyID == "":
+		return invalid("The access token's header names no key (kid).")
+	case h.Critical:
+		return invalid("The access token's header demands extensions (crit) that are not supported.")
+	case h.Type != "" && !strings.EqualFold(h.Type, "JWT") && !strings.EqualFold(h.Type, "at+jwt"):
+		return invalid("The access token's header names another type of token.")
+	}
+	return nil
+}
+
+// checkClaims applies the rules that decide whether the token is genuine and for
+// us. keyIssuer is the issuer for which the authority published the signing key.
+func (a *Authenticator) checkClaims(c claims, keyIssuer string) error {
+	now := a.cfg.Now()
+	switch {
+	case c.expires.IsZero():
+		return invalid("The access token has no expiry time (exp).")
+	case !now.Before(c.expires.Add(a.cfg.ClockSkew)):
+		return invalid("The access token has expired.")
+	case now.Add(a.cfg.ClockSkew).Before(c.notBefore.Time):
+		return invalid("The access token is not valid yet.")
+	case !c.audience.among(a.audiences):
+		if c.audience.among(graphAudiences) {
+			return invalid(a.graphHint())
+		}
+		return invalid("The access token is for another API (aud). Request the scope api://" + a.cfg.ClientID + "/" + a.cfg.Scope + ".")
+	case !isGUID(c.tenantID):
+		return invalid("The access token names no tenant (tid).")
+	case c.version != "1.0" && c.version != "2.0":
+		return invalid("The access token's version (ver) is neither 1.0 nor 2.0.")
+	case c.issuer != a.issuer(c.tenantID, c.version):
+		return invalid("The access token's issuer (iss) is not the authority of its tenant and version.")
+	case keyIssuer != "" && strings.ReplaceAll(keyIssuer, "{tenantid}", c.tenantID) != a.issuer(c.tenantID, "2.0"):
+		// The document of keys is shared by many tenants: a key that belongs
+		// to one must not vouch for another.
+		return invalid("The access token is signed with a key of another tenant.")
+	case !a.tenantAllowed(strings.ToLower(c.tenantID)):
+		return invalid("The access token is of a tenant whose users may not call this API.")
+	}
+	return nil
+}
+
+// checkPolicy applies the rules that decide whether this genuine caller may call.
+func (a *Authenticator) checkPolicy(c claims) error {
+	switch {
+	case c.idType == "app" || c.scope == "":
+		return refuse("user_token_required", answers["user_token_required"].message)
+	case !isGUID(c.objectID):
+		return invalid("The access token names no user (oid).")
+	case c.subject == "":
+		return invalid("The access token has no subject (sub).")
+	case len(a.cfg.AllowedClients) > 0 && !slices.Contains(a.cfg.AllowedClients, strings.ToLower(c.client())):
+		return refuse("client_not_allowed", answers["client_not_allowed"].message)
+	case !slices.Contains(c.scopes(), a.cfg.Scope):
+		return refuse("insufficient_scope", "The access token lacks the scope "+a.cfg.Scope+".")
+	}
+	return nil
+}
+
+// issuer returns what a token of a tenant and version must name as its issuer.
+// The comparison is exact: no case folding, no URL normalisation.
+func (a *Authenticator) issuer(tenantID, version string) string {
+	if version == "2.0" {
+		return a.authority + "/" + tenantID + "/v2.0"
+	}
+	// The v1.0 issuer of the US Government's cloud is the public cloud's.
+	if strings.HasSuffix(a.authority, ".partner.microsoftonline.cn") || strings.HasSuffix(a.authority, ".chinacloudapi.cn") {
+		return "https://sts.chinacloudapi.cn/" + tenantID + "/"
+	}
+	return "https://sts.windows.net/" + tenantID + "/"
+}
+
+func (a *Authenticator) tenantAllowed(tenantID string) bool {
+	if len(a.cfg.AllowedTenants) == 0 {
+		return tenantID == a.keys.tenantID()
+	}
+	return a.cfg.AllowedTenants[0] == "*" || slices.Contains(a.cfg.AllowedTenants, tenantID)
+}
+
+func (a *Authenticator) graphHint() string {
+	return "This token is for Microsoft Graph. Request the scope api://" + a.cfg.ClientID + "/" + a.cfg.Scope + " and send that token."
+}
