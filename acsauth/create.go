@@ -76,12 +76,16 @@ func (s *Service) create(ctx context.Context, u User, withToken bool) (string, *
 	} else {
 		acsID, err = s.cfg.Identities.CreateIdentity(ctx)
 	}
-	if err != nil {
-		if errors.Is(err, acsidentity.ErrOutcomeUnknown) {
-			report.orphan(ctx, "", err)
-		} else {
-			report.close(ctx, "not created")
-		}
+	switch {
+	case err == nil:
+	case acsID != "": // created, but the token that came with it is unusable
+		s.discard(ctx, u, acsID, report)
+		return "", nil, err
+	case errors.Is(err, acsidentity.ErrOutcomeUnknown):
+		report.orphan(ctx, "", err)
+		return "", nil, err
+	default:
+		report.close(ctx, "not created")
 		return "", nil, err
 	}
 	s.learn(resourceOf(acsID))

@@ -3,6 +3,7 @@ package acsauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 )
 
@@ -34,6 +35,9 @@ func (m *MemoryMapper) Create(ctx context.Context, u User, acsID string) error {
 	if err := ctx.Err(); err != nil {
 		return errors.Join(ErrNotStored, err)
 	}
+	if acsID == "" {
+		return fmt.Errorf("%w: the identity is empty", ErrNotStored)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch m.ids[u.key()] {
@@ -57,7 +61,7 @@ func (m *MemoryMapper) Delete(ctx context.Context, u User, acsID string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if acsID != "" && m.ids[u.key()] == acsID {
+	if m.ids[u.key()] == acsID {
 		delete(m.ids, u.key())
 	}
 	return nil

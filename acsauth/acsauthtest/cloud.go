@@ -1,0 +1,124 @@
+package acsauthtest
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+)
+
+// A Cloud is a running stand-in for Microsoft Entra ID, Microsoft Graph and Azure
+// Communication Services. Its fields are what settings would name; they must not
+// be changed. It is safe for concurrent use.
+type Cloud struct {
+	TenantID            string // directory (tenant) id
+	ClientID            string // of the API's app registration
+	ClientSecret        string // of the API's app registration
+	AuthorityHost       string // address of Microsoft Entra ID
+	GraphURL            string // base address of Microsoft Graph, version included
+	ACSConnectionString string // of the ACS resource
+
+	cloud *cloud.Cloud
+}
+
+// NewCloud starts a cloud, which is stopped when the test ends.
+func NewCloud(t testing.TB) *Cloud {
+	t.Helper()
+	c, err := cloud.Start(cloud.Config{})
+	if err != nil {
+		t.Fatalf("acsauthtest: starting the embedded cloud: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Errorf("acsauthtest: stopping the embedded cloud: %v", err)
+		}
+	})
+	return &Cloud{
+		TenantID:            c.TenantID,
+		ClientID:            c.ClientID,
+		ClientSecret:        c.ClientSecret,
+		AuthorityHost:       c.Entra.URL,
+		GraphURL:            c.Graph.URL,
+		ACSConnectionString: c.ACS.ConnectionString(),
+		cloud:               c,
+	}
+}
+
+// HTTPClient returns a client that trusts the cloud's certificates.
+func (c *Cloud) HTTPClient() *http.Client { return c.cloud.HTTPClient() }
+
+// AuthenticatorConfig returns the configuration of an Authenticator that accepts
+// the cloud's tokens. Change it as you like.
+func (c *Cloud) AuthenticatorConfig() acsauth.AuthenticatorConfig {
+	return acsauth.AuthenticatorConfig{
+		TenantID:      c.TenantID,
+		ClientID:      c.ClientID,
+		AuthorityHost: c.AuthorityHost,
+		HTTPClient:    c.HTTPClient(),
+	}
+}
+
+// A User is a person in the cloud's directory.
+type User struct {
+	TenantID string
+	ObjectID string
+	Name     string
+}
+
+func (u User) entra() cloud.User {
+	return cloud.User{TenantID: u.TenantID, ObjectID: u.ObjectID, Name: u.Name}
+}
+
+// AddUser adds a user with this display name to the directory.
+func (c *Cloud) AddUser(name string) User {
+	u := c.cloud.Entra.AddUser(cloud.User{Name: name})
+	return User{TenantID: u.TenantID, ObjectID: u.ObjectID, Name: u.Name}
+}
+
+// FailNext lets the next requests to a service, "entra", "graph" or "acs", fail
+// with an HTTP status before they have any effect.
+func (c *Cloud) FailNext(service string, status, times int) {
+	c.cloud.Inject(cloud.Fault{Op: service + ".", Status: status, Times: times})
+}
+
+// RequireConsent makes Microsoft Entra ID refuse to exchange the user's tokens,
+// because they have not consented, until allow is called.
+func (c *Cloud) RequireConsent(u User) (allow func()) {
+	return c.cloud.Entra.Refuse(cloud.Refusal{User: u.ObjectID, Tenant: u.TenantID, Code: cloud.ConsentRequired})
+}
+
+// RequireClaims makes Microsoft Entra ID answer the exchange of the user's tokens
+// with a claims challenge, until allow is called. A token of
+// [Cloud.SteppedUpToken] satisfies it.
+func (c *Cloud) RequireClaims(u User) (allow func()) {
+	return c.cloud.Entra.Refuse(cloud.Refusal{User: u.ObjectID, Tenant: u.TenantID, Code: cloud.MFARequired, Claims: cloud.MFAClaims})
+}
+
+// Calls returns the operations that the cloud was asked for so far, in order, such
+// as "entra.token", "graph.lookup" and "acs.create".
+func (c *Cloud) Calls() []string {
+	var ops []string
+	for _, call := range c.cloud.Calls() {
+		ops = append(ops, call.Op)
+	}
+	return ops
+}
+
+// Token returns an access token of u for the API, good for an hour.
+func (c *Cloud) Token(u User) string {
+	return c.cloud.Entra.UserToken(u.entra(), cloud.TokenOptions{Lifetime: time.Hour})
+}
+
+// SteppedUpToken returns a token like [Cloud.Token] that comes from a sign-in with
+// a second factor.
+func (c *Cloud) SteppedUpToken(u User) string {
+	return c.cloud.Entra.UserToken(u.entra(), cloud.TokenOptions{Lifetime: time.Hour, StepUp: true})
+}
+
+// TeamsToken returns an access token of u for the exchange into an ACS token for
+// Teams, acquired by the application clientID.
+func (c *Cloud) TeamsToken(u User, clientID string) string {
+	return c.cloud.Entra.TeamsToken(u.entra(), cloud.TokenOptions{ClientID: clientID})
+}

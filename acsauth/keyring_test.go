@@ -1,0 +1,224 @@
+package acsauth_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+)
+
+// inBubble runs a test in virtual time against a cloud without sockets.
+func inBubble(t *testing.T, test func(t *testing.T, c *cloud.Cloud, auth *acsauth.Authenticator)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, err := cloud.Start(cloud.Config{InProcess: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		test(t, c, must(t, acsauth.NewAuthenticator, authConfig(c)))
+	})
+}
+
+// verdict verifies a fresh token that is signed with a key, and returns the name
+// of the refusal, or "".
+func verdict(t *testing.T, c *cloud.Cloud, auth *acsauth.Authenticator, key string) string {
+	t.Helper()
+	u := c.Entra.AddUser(cloud.User{})
+	_, err := auth.Verify(t.Context(), c.Entra.UserToken(u, cloud.TokenOptions{Key: key}))
+	var refused *acsauth.Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &refused):
+		return refused.Name
+	}
+	return err.Error()
+}
+
+func wantVerdict(t *testing.T, c *cloud.Cloud, auth *acsauth.Authenticator, when, key, want string) {
+	t.Helper()
+	if got := verdict(t, c, auth, key); got != want {
+		t.Errorf("%s: got %q, want %q", when, got, want)
+	}
+}
+
+func TestKeysAreLoadedOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud.Cloud, auth *acsauth.Authenticator) {
+		if auth.Ready() == nil {
+			t.Error("ready before any keys were loaded")
+		}
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() { wantVerdict(t, c, auth, "first", "", "") })
+		}
+		all.Wait()
+		if n := c.CallCount(cloud.OpEntraKeys); n != 1 {
+			t.Errorf("the keys were fetched %d times", n)
+		}
+		if err := auth.Ready(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A caller who hangs up while the keys are being fetched for them disturbs nobody.
+func TestKeyFetchOutlivesItsCause(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud.Cloud, auth *acsauth.Authenticator) {
+		release := c.Inject(cloud.Fault{Op: cloud.OpEntraKeys, Hang: true})
+		token := c.Entra.UserToken(c.Entra.AddUser(cloud.User{}), cloud.TokenOptions{})
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		all.Go(func() {
+			if _, err := auth.Verify(ctx, token); err == nil {
+				t.Error("the cancelled call succeeded")
+			}
+		})
+		synctest.Wait()
+		all.Go(func() { wantVerdict(t, c, auth, "second", "", "") })
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		release()
+		all.Wait()
+		if n := c.CallCount(cloud.OpEntraKeys); n != 1 {
+			t.Errorf("the keys were fetched %d times", n)
+		}
+	})
+}
+
+func TestUnknownKeys(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud.Cloud, auth *acsauth.Authenticator) {
+		wantVerdict(t, c, auth, "start", "", "")
+		fetches := func() int { return c.CallCount(cloud.OpEntraKeys) }
+
+		var all sync.WaitGroup
+		for range 200 {
+			all.Go(func() { wantVerdict(t, c, auth, "200 made-up keys", cloud.KeyUnlisted, "invalid_token") })
+		}
+		all.Wait()
+		if fetches() != 2 {
+			t.Errorf("200 unknown keys cost %d fetches", fetches()-1)
+		}
+		rotated := c.Entra.RotateKey()
+		wantVerdict(t, c, auth, "new key, budget spent", rotated, "invalid_token")
+		time.Sleep(5 * time.Minute)
+		wantVerdict(t, c, auth, "new key, five minutes later", rotated, "")
+		wantVerdict(t, c, auth, "made-up key right after", cloud.KeyUnlisted, "invalid_token")
+		if fetches() != 3 {
+			t.Errorf("%d fetches, want 3", fetches())
+		}
+		time.Sleep(5 * time.Minute)
+		c.Inject(cloud.Fault{Op: cloud.OpEntraKeys, Status: 500, Times: 1})
+		wantVerdict(t, c, auth, "unknown key, fetch failed", cloud.KeyUnlisted, "keys_unavailable")
+		wantVerdict(t, c, auth, "known key, fetch failed", "", "")
+		time.Sleep(5 * time.Minute)
+		release := c.Inject(cloud.Fault{Op: cloud.OpEntraKeys, Hang: true})
+		began := time.Now()
+		wantVerdict(t, c, auth, "unknown key, fetch hangs", cloud.KeyUnlisted, "keys_unavailable")
+		if waited := time.Since(began); waited != 3*time.Second {
+			t.Errorf("waited %v", waited)
+		}
+		release()
+	})
+}
+
+// Entra's list of keys flaps: one that a fetch misses lives on for a day.
+func TestKeysThatAreNotListed(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud.Cloud, auth *acsauth.Authenticator) {
+		old := c.Entra.KeyID()
+		wantVerdict(t, c, auth, "start", old, "")
+		c.Entra.RotateKey()
+		c.Entra.ListKey(old, false)
+		time.Sleep(time.Hour)
+		wantVerdict(t, c, auth, "due for a refresh", old, "")
+		synctest.Wait() // the refresh in the background
+		for range 23 {
+			time.Sleep(time.Hour)
+			wantVerdict(t, c, auth, "unlisted for less than a day", old, "")
+			synctest.Wait()
+		}
+		time.Sleep(time.Hour)
+		wantVerdict(t, c, auth, "unlisted for a day", old, "invalid_token")
+		c.Entra.ListKey(old, true)
+		time.Sleep(time.Hour)
+		wantVerdict(t, c, auth, "listed again", old, "")
+	})
+}
+
+func TestKeysOutliveAnOutage(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud.Cloud, auth *acsauth.Authenticator) {
+		wantVerdict(t, c, auth, "start", "", "")
+		recover := c.Inject(cloud.Fault{Op: "entra.", Status: 503})
+		for hour := range 71 {
+			time.Sleep(time.Hour)
+			if got := verdict(t, c, auth, ""); got != "" {
+				t.Fatalf("after %d hours of outage: %s", hour+1, got)
+			}
+			synctest.Wait()
+		}
+		time.Sleep(time.Hour)
+		wantVerdict(t, c, auth, "after three days", "", "keys_unavailable")
+		if auth.Ready() == nil {
+			t.Error("ready without keys")
+		}
+		recover()
+		time.Sleep(time.Second)
+		wantVerdict(t, c, auth, "after the outage", "", "")
+	})
+}
+
+func TestNoKeysYet(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud.Cloud, auth *acsauth.Authenticator) {
+		recover := c.Inject(cloud.Fault{Op: cloud.OpEntraMetadata, Status: 500})
+		for range 100 {
+			wantVerdict(t, c, auth, "outage", "", "keys_unavailable")
+		}
+		if n := c.CallCount(cloud.OpEntraMetadata); n != 1 {
+			t.Errorf("100 requests at once caused %d attempts", n)
+		}
+		recover()
+		time.Sleep(time.Second)
+		wantVerdict(t, c, auth, "a second later", "", "")
+	})
+}
+
+func TestRun(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud.Cloud, auth *acsauth.Authenticator) {
+		recover := c.Inject(cloud.Fault{Op: "entra.", Status: 503})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- auth.Run(ctx) }()
+		time.Sleep(time.Minute)
+		if auth.Ready() == nil {
+			t.Error("ready during the outage")
+		}
+		recover()
+		time.Sleep(time.Minute)
+		if err := auth.Ready(); err != nil {
+			t.Errorf("a minute after the outage: %v", err)
+		}
+		c.ResetCalls()
+		time.Sleep(24 * time.Hour)
+		if n := c.CallCount(cloud.OpEntraKeys); n < 20 || n > 27 {
+			t.Errorf("%d refreshes in a day, want about one an hour", n)
+		}
+		rotated := c.Entra.RotateKey()
+		time.Sleep(70 * time.Minute)
+		c.ResetCalls()
+		wantVerdict(t, c, auth, "rotated key", rotated, "")
+		if n := c.CallCount(cloud.OpEntraKeys); n != 0 {
+			t.Errorf("the request had to fetch keys")
+		}
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}

@@ -1,0 +1,122 @@
+package acsidentity
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+)
+
+// What the service may make us keep and print.
+const (
+	maxCode    = 128
+	maxMessage = 1024
+)
+
+// A tokenAnswer is an access token on the wire.
+type tokenAnswer struct {
+	Token     string `json:"token"`
+	ExpiresOn string `json:"expiresOn"`
+}
+
+// parse returns the token, or an error that repeats nothing of the answer.
+func (a *tokenAnswer) parse() (AccessToken, error) {
+	if a == nil {
+		return AccessToken{}, errors.New("the answer holds no access token")
+	}
+	if !isPrintable(a.Token) {
+		return AccessToken{}, errors.New("the token in the answer is empty or malformed")
+	}
+	// RFC 3339 with zero to seven fractional digits, which time.Parse takes
+	// without being told.
+	expiresOn, err := time.Parse(time.RFC3339, a.ExpiresOn)
+	if err != nil || expiresOn.IsZero() {
+		return AccessToken{}, errors.New("the expiresOn in the answer is missing or no date")
+	}
+	return AccessToken{Token: a.Token, ExpiresOn: expiresOn.UTC()}, nil
+}
+
+func decodeToken(body []byte) (AccessToken, error) {
+	var answer tokenAnswer
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return AccessToken{}, errNotJSON
+	}
+	return answer.parse()
+}
+
+// An identityAnswer is a new identity on the wire, with its first token if one
+// was asked for.
+type identityAnswer struct {
+	Identity struct {
+		ID string `json:"id"`
+	} `json:"identity"`
+	AccessToken *tokenAnswer `json:"accessToken"`
+}
+
+func decodeIdentity(body []byte) (*identityAnswer, error) {
+	var answer identityAnswer
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, errNotJSON
+	}
+	if validateID(answer.Identity.ID) != nil {
+		return nil, errors.New("the identity id in the answer is missing or malformed")
+	}
+	return &answer, nil
+}
+
+// errNotJSON stands in for the errors of encoding/json, which quote the input.
+var errNotJSON = errors.New("the answer is not the JSON that was expected")
+
+// An errorDetail is why the service refused a request.
+type errorDetail struct{ Code, Message, Target text }
+
+// decodeErrorBody finds what there is to find in the body of an error answer.
+// Gateways in front of the service have forms of their own, HTML included; what
+// is not understood is left out, and the status has to speak for itself.
+func decodeErrorBody(body []byte) (code, message, target string) {
+	var answer struct {
+		errorDetail
+		Error json.RawMessage
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return "", "", ""
+	}
+	detail := answer.errorDetail
+	switch inner := bytes.TrimSpace(answer.Error); {
+	case bytes.HasPrefix(inner, []byte("{")):
+		_ = json.Unmarshal(inner, &detail) // valid, since the whole was
+	case bytes.HasPrefix(inner, []byte(`"`)):
+		_ = json.Unmarshal(inner, &detail.Message)
+	}
+	return printable(string(detail.Code)), cut(string(detail.Message)), printable(string(detail.Target))
+}
+
+// A text is a JSON string, or a number taken for one. Any other JSON value
+// leaves it as it is.
+type text string
+
+func (t *text) UnmarshalJSON(b []byte) error {
+	switch c := b[0]; {
+	case c == '"':
+		return json.Unmarshal(b, (*string)(t))
+	case c == '-' || '0' <= c && c <= '9':
+		*t = text(b)
+	}
+	return nil
+}
+
+// printable returns s if it is fit for a line of a log, else nothing.
+func printable(s string) string {
+	if len(s) > maxCode || !isPrintable(s) {
+		return ""
+	}
+	return s
+}
+
+func cut(message string) string {
+	if len(message) > maxMessage {
+		message = message[:maxMessage]
+	}
+	return strings.ToValidUTF8(message, "")
+}

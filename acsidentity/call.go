@@ -1,0 +1,230 @@
+package acsidentity
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+)
+
+// serviceRequestIDHeader is the service's correlation vector.
+const serviceRequestIDHeader = "MS-CV"
+
+// A call is one operation on its way to the service.
+type call struct {
+	operation string // the name of the Client method
+	method    string
+	path      string             // percent-encoded as on the wire
+	body      []byte             // JSON, or none
+	success   int                // the one status that means success
+	decode    func([]byte) error // reads the body of a success; nil: there is none
+	once      bool               // must not happen twice: a create
+	id        string             // the client request id, shared by the attempts
+}
+
+// An attempt is how sending a call once ended.
+type attempt struct {
+	err    *Error      // nil: well
+	header http.Header // of the answer, if one came
+	effect bool        // the service may have done what it was asked to
+	anew   bool        // another attempt may end better
+}
+
+// do sends cl until an attempt succeeds or the next would be useless or unsafe.
+func (c *Client) do(ctx context.Context, cl call) error {
+	cl.id = uuid.NewString()
+	effect := false
+	for n := 0; ; n++ {
+		a := c.attempt(ctx, cl, n)
+		if a.err == nil {
+			return nil
+		}
+		effect = effect || a.effect
+		if a.anew && !(cl.once && effect) && ctx.Err() == nil {
+			wait, ok := c.retry.Delay(n, a.header, c.now())
+			if ok && httpx.Sleep(ctx, wait) == nil {
+				continue
+			}
+		}
+		unfinished := a.anew || a.err.StatusCode == 0
+		if end := ctx.Err(); end != nil && unfinished && !errors.Is(a.err, end) {
+			a.err.Err = also(end, a.err.Err)
+		}
+		if effect {
+			a.err.Err = also(ErrOutcomeUnknown, a.err.Err)
+		}
+		return a.err
+	}
+}
+
+// also joins two errors in one line; second may be nil.
+func also(first, second error) error {
+	if second == nil {
+		return first
+	}
+	return fmt.Errorf("%w: %w", first, second)
+}
+
+// attempt sends cl once and logs how that ended.
+func (c *Client) attempt(ctx context.Context, cl call, n int) attempt {
+	start := c.now()
+	a := c.send(ctx, cl)
+	if !c.logger.Enabled(ctx, slog.LevelDebug) {
+		return a
+	}
+	attrs := []slog.Attr{
+		slog.String("operation", cl.operation),
+		slog.Int("attempt", n+1),
+		slog.Duration("duration", c.now().Sub(start)),
+		slog.String("client_request_id", cl.id),
+		slog.String("service_request_id", printable(a.header.Get(serviceRequestIDHeader))),
+	}
+	if a.err == nil {
+		attrs = append(attrs, slog.Int("status", cl.success))
+	} else {
+		attrs = append(attrs, slog.Int("status", a.err.StatusCode), slog.String("code", a.err.Code))
+		if a.err.Err != nil {
+			attrs = append(attrs, slog.String("error", a.err.Err.Error()))
+		}
+	}
+	c.logger.LogAttrs(ctx, slog.LevelDebug, "ACS call", attrs...)
+	return a
+}
+
+func (c *Client) send(caller context.Context, cl call) attempt {
+	ctx, cancel := context.WithTimeout(caller, c.attemptTimeout)
+	defer cancel()
+	failed := &Error{Operation: cl.operation, ClientRequestID: cl.id}
+
+	var w wire
+	req, err := c.newRequest(httptrace.WithClientTrace(ctx, w.trace()), cl)
+	if err == nil {
+		err = ctx.Err() // asking the credential may have taken a while
+	}
+	if err != nil {
+		failed.Err = err
+		return attempt{err: failed}
+	}
+
+	resp, err := c.httpClient.Do(req)
+	if err != nil {
+		// Take off what names the URL, and with it an identity.
+		var named *url.Error
+		if errors.As(err, &named) {
+			err = named.Err
+		}
+		failed.Err = c.late(ctx, caller, err)
+		return attempt{err: failed, effect: w.reached(), anew: true}
+	}
+	defer httpx.Drain(resp.Body)
+	failed.ServiceRequestID = printable(resp.Header.Get(serviceRequestIDHeader))
+
+	succeeded := resp.StatusCode == cl.success
+	if succeeded && cl.decode == nil {
+		return attempt{header: resp.Header}
+	}
+	body, err := httpx.ReadBody(resp.Body, httpx.MaxBody)
+	cutOff := err != nil && !errors.Is(err, httpx.ErrBodyTooLarge)
+	if cutOff {
+		err = c.late(ctx, caller, fmt.Errorf("read the answer: %w", err))
+	}
+
+	if succeeded {
+		if err == nil {
+			err = cl.decode(body)
+		}
+		if err == nil {
+			return attempt{header: resp.Header}
+		}
+		failed.Err = err
+		if !cutOff {
+			failed.StatusCode = resp.StatusCode
+		}
+		return attempt{err: failed, header: resp.Header, effect: true, anew: cutOff}
+	}
+
+	// The status counts, whatever became of the body.
+	failed.StatusCode = resp.StatusCode
+	failed.Code, failed.Message, failed.Target = decodeErrorBody(body)
+	failed.Err = err
+	wait, told := httpx.RetryAfter(resp.Header, c.now())
+	failed.RetryAfter = wait
+	return attempt{
+		err:    failed,
+		header: resp.Header,
+		effect: !refused(resp.StatusCode, told),
+		anew:   cutOff || temporary(resp.StatusCode),
+	}
+}
+
+// late makes it plain that err stems from the end of the attempt's own time.
+func (c *Client) late(attempt, caller context.Context, err error) error {
+	if attempt.Err() == nil || caller.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("no answer within %s: %w", c.attemptTimeout, err)
+}
+
+// newRequest makes the request of one attempt: the signature holds the time, so
+// none is used twice.
+func (c *Client) newRequest(ctx context.Context, cl call) (*http.Request, error) {
+	target := c.endpoint.String() + cl.path + "?api-version=" + c.apiVersion
+	req, err := http.NewRequestWithContext(ctx, cl.method, target, bytes.NewReader(cl.body))
+	if err != nil {
+		return nil, errors.New("the request could not be made") // the cause names the URL
+	}
+	req.Header.Set("Accept", "application/json")
+	if len(cl.body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("User-Agent", httpx.UserAgent())
+	req.Header.Set("x-ms-client-request-id", cl.id)
+	req.Header.Set("x-ms-return-client-request-id", "true")
+	if err := c.credential.authorize(ctx, req, cl.body, c.now()); err != nil {
+		return nil, err
+	}
+	return req, nil
+}
+
+// refused reports whether an answer other than success means that the service
+// did nothing. A server error means so only if the service itself says that it
+// is too busy: a gateway that gave up waiting does not know what happened.
+func refused(status int, retryAfter bool) bool {
+	return status == http.StatusServiceUnavailable && retryAfter ||
+		400 <= status && status < 500 && status != http.StatusRequestTimeout
+}
+
+// temporary reports whether the same request may succeed later.
+func temporary(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// A wire observes whether a request can have reached the service. Whether all of
+// it was written is no use: net/http reports that late, and may give up between
+// writing and reporting. That no connection was ever handed to the request is
+// certain. A RoundTripper that does not report connections at all counts as one
+// that may have sent the request.
+type wire struct{ asked, got atomic.Bool }
+
+func (w *wire) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { w.asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { w.got.Store(true) },
+	}
+}
+
+func (w *wire) reached() bool { return w.got.Load() || !w.asked.Load() }

@@ -1,0 +1,186 @@
+package acsidentity
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+)
+
+// DefaultAPIVersion is the version of the REST API that a [Client] asks for
+// unless Config.APIVersion names another.
+const DefaultAPIVersion = "2023-10-01"
+
+// oldestAPIVersion is the first that knows the lifetime of a token. Earlier ones
+// ignore it, and would issue tokens that live longer than was asked for.
+const oldestAPIVersion = "2022-10-01"
+
+// maxRetries bounds Config.MaxRetries: ten retries already take half a minute.
+const maxRetries = 10
+
+var apiVersionForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(-[a-z0-9]+)?$`)
+
+// hostForm holds what reaches the wire as it is written. net/http would rewrite
+// any other host for the Host header, and the signature would not match.
+var hostForm = regexp.MustCompile(`^[a-z0-9._:\[\]-]+$`)
+
+// A Config says how to reach an ACS resource. Either ConnectionString or
+// Endpoint and Credential must be set; every other zero field stands for its
+// default.
+type Config struct {
+	_ struct{} // composite literals need field names
+
+	// ConnectionString is what the Azure portal shows under "Keys". It holds an
+	// access key: treat it as a secret.
+	ConnectionString string
+	// Endpoint is the address of the resource, such as
+	// https://contoso.europe.communication.azure.com.
+	Endpoint string
+	// Credential authenticates the calls to Endpoint.
+	Credential Credential
+
+	// APIVersion is the api-version of every request, 2022-10-01 or later.
+	// Default: [DefaultAPIVersion].
+	APIVersion string
+	// HTTPClient sends the requests. It is copied, and the copy follows no
+	// redirects. Default: a client with a transport of its own that keeps 256
+	// idle connections.
+	HTTPClient *http.Client
+	// AttemptTimeout bounds one attempt of a call, from asking the credential
+	// to the last byte of the answer. Default: 10 seconds.
+	AttemptTimeout time.Duration
+	// MaxRetries is how often a failed call is tried again, at most 10 times.
+	// Default: 2; negative: never.
+	//
+	// Issue, revoke, delete and exchange are repeated after the statuses 408,
+	// 429, 500, 502, 503 and 504 and when no answer came; a create only after
+	// 429, after 503 with a Retry-After header, and when no connection could be
+	// had. Pauses grow from half a second to five seconds; a server that asks
+	// for a longer pause ends the call, see Error.RetryAfter.
+	MaxRetries int
+	// Now is the clock for signatures and for dates in Retry-After headers. It
+	// must be right within five minutes. Default: time.Now.
+	Now func() time.Time
+	// Logger gets one line per attempt, at level debug: operation, status,
+	// duration and request ids. Default: nothing is logged.
+	Logger *slog.Logger
+}
+
+// A Client calls the identity API of one ACS resource. It is safe for concurrent
+// use. Make one with [New], and keep it: it keeps connections open.
+type Client struct {
+	endpoint       *url.URL
+	credential     Credential
+	apiVersion     string
+	httpClient     *http.Client
+	attemptTimeout time.Duration
+	retry          httpx.Retry
+	now            func() time.Time
+	logger         *slog.Logger
+}
+
+// New returns a client for the resource that cfg describes. It sends nothing.
+// The error names every mistake in cfg, one per line, and repeats no value that
+// could be secret.
+func New(cfg Config) (*Client, error) {
+	var mistakes []error
+	mistaken := func(format string, args ...any) {
+		mistakes = append(mistakes, fmt.Errorf("acsidentity: "+format, args...))
+	}
+
+	c := &Client{
+		apiVersion:     cfg.APIVersion,
+		httpClient:     httpx.Harden(cfg.HTTPClient),
+		attemptTimeout: cfg.AttemptTimeout,
+		retry:          httpx.DefaultRetry,
+		now:            cfg.Now,
+		logger:         cfg.Logger,
+	}
+
+	switch separate := cfg.Endpoint != "" || !cfg.Credential.isZero(); {
+	case cfg.ConnectionString != "" && separate:
+		mistaken("Config.ConnectionString and Config.Endpoint with Config.Credential exclude each other: set one or the other")
+	case cfg.ConnectionString != "":
+		endpoint, credential, errs := parseConnectionString(cfg.ConnectionString)
+		for _, err := range errs {
+			mistaken("Config.ConnectionString: %w", err)
+		}
+		c.endpoint, c.credential = endpoint, credential
+	case !separate:
+		mistaken("Config needs a ConnectionString, or an Endpoint and a Credential")
+	default:
+		var err error
+		if c.endpoint, err = parseEndpoint(cfg.Endpoint); err != nil {
+			mistaken("Config.Endpoint %w", err)
+		}
+		if cfg.Credential.isZero() {
+			mistaken("Config.Credential is missing: use AccessKey, AccessKeyFunc or BearerToken")
+		} else if cfg.Credential.err != nil {
+			mistaken("Config.Credential: %w", cfg.Credential.err)
+		}
+		c.credential = cfg.Credential
+	}
+
+	if c.apiVersion == "" {
+		c.apiVersion = DefaultAPIVersion
+	} else if !apiVersionForm.MatchString(c.apiVersion) {
+		mistaken("Config.APIVersion %q is not a version such as %s", c.apiVersion, DefaultAPIVersion)
+	} else if c.apiVersion < oldestAPIVersion {
+		mistaken("Config.APIVersion %s is too old: %s is the first that knows the lifetime of a token", c.apiVersion, oldestAPIVersion)
+	}
+	if c.attemptTimeout < 0 {
+		mistaken("Config.AttemptTimeout must not be negative: %s", c.attemptTimeout)
+	} else if c.attemptTimeout == 0 {
+		c.attemptTimeout = httpx.DefaultAttemptTimeout
+	}
+	if cfg.MaxRetries > maxRetries {
+		mistaken("Config.MaxRetries must be at most %d: %d", maxRetries, cfg.MaxRetries)
+	} else if cfg.MaxRetries != 0 {
+		c.retry.Max = max(0, cfg.MaxRetries)
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.logger == nil {
+		c.logger = slog.New(slog.DiscardHandler)
+	}
+
+	if len(mistakes) > 0 {
+		return nil, errors.Join(mistakes...)
+	}
+	return c, nil
+}
+
+// Endpoint returns the normalised address of the resource, such as
+// https://contoso.europe.communication.azure.com: host in lower case, no default
+// port, no trailing slash.
+func (c *Client) Endpoint() string { return c.endpoint.String() }
+
+// Host returns the host of the resource in lower case, with its port unless that
+// is the default. It tells resources apart, for example in the keys of a store.
+func (c *Client) Host() string { return c.endpoint.Host }
+
+// parseEndpoint normalises the address of a resource. Its errors continue a
+// sentence that begins with what was parsed, and do not repeat it.
+func parseEndpoint(raw string) (*url.URL, error) {
+	if strings.TrimSpace(raw) == "" {
+		return nil, errors.New("is missing")
+	}
+	u, err := httpx.ParseBaseURL(raw)
+	if err != nil {
+		return nil, err
+	}
+	if u.Path != "" {
+		return nil, errors.New("must not have a path")
+	}
+	if !hostForm.MatchString(u.Host) {
+		return nil, errors.New("must have a host of ASCII letters, digits, hyphens and dots")
+	}
+	return u, nil
+}
