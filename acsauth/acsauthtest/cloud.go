@@ -1,7 +1,11 @@
 package acsauthtest
 
 import (
+	"bytes"
+	"encoding/base64"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -48,6 +52,30 @@ func NewCloud(t testing.TB) *Cloud {
 
 // HTTPClient returns a client that trusts the cloud's certificates.
 func (c *Cloud) HTTPClient() *http.Client { return c.cloud.HTTPClient() }
+
+// Setenv sets the environment variables with which the reference server, the
+// examples and whatever reads the same ones use this cloud. Clients that trust
+// the system's certificates trust the cloud's too, if the process has not yet
+// opened a TLS connection: Go reads SSL_CERT_FILE once.
+func (c *Cloud) Setenv(t testing.TB) {
+	t.Helper()
+	certificates := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(certificates, c.cloud.CAPEM(), 0o600); err != nil {
+		t.Fatalf("acsauthtest: %v", err)
+	}
+	for name, value := range map[string]string{
+		"AZURE_TENANT_ID":       c.TenantID,
+		"AZURE_CLIENT_ID":       c.ClientID,
+		"AZURE_CLIENT_SECRET":   c.ClientSecret,
+		"AZURE_AUTHORITY_HOST":  c.AuthorityHost,
+		"GRAPH_BASE_URL":        c.GraphURL,
+		"GRAPH_MAPPING_KEYS":    base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 32)),
+		"ACS_CONNECTION_STRING": c.ACSConnectionString,
+		"SSL_CERT_FILE":         certificates,
+	} {
+		t.Setenv(name, value)
+	}
+}
 
 // AuthenticatorConfig returns the configuration of an Authenticator that accepts
 // the cloud's tokens. Change it as you like.
