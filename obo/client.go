@@ -1,0 +1,144 @@
+package obo
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+)
+
+// failureMemory is how long an answer is remembered that only the user or an
+// administrator can change. It keeps a client that ignores the answer from
+// reaching Microsoft Entra ID's loop detection (AADSTS50196), and is short
+// enough not to be noticed by somebody who has just given consent.
+const failureMemory = 30 * time.Second
+
+// A Client exchanges tokens for one application. It is safe for concurrent use,
+// and meant to live as long as the process. Make one with [New].
+type Client struct {
+	clientID   string
+	credential confidential.Credential
+	authority  string // scheme and host
+	scopes     []string
+	http       *http.Client
+	timeout    time.Duration
+	now        func() time.Time
+	log        *slog.Logger
+
+	keyPrefix string
+	cache     *cache
+	flights   flights
+}
+
+// Token returns an access token, for the scopes of [Config], that stands for the
+// user whose access token assertion is. It is valid for at least five minutes
+// more. The assertion must have been validated, and tenantID must be its "tid"
+// claim: with "common" or another tenant's id, guests would get a token of the
+// wrong tenant.
+//
+// claims is empty, unless the resource has refused the token of an earlier call
+// with a claims challenge: then it is the challenge's JSON, decoded. The token
+// that is remembered is dropped, and replaced by the new one.
+//
+// The error is an [*Error]. If ctx ended, errors.Is(err, ctx.Err()) holds.
+func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) (accessToken string, err error) {
+	if ctx.Err() != nil {
+		return "", gone(ctx)
+	}
+	// The tenant becomes part of an address.
+	if !isGUID(tenantID) {
+		return "", &Error{Kind: httpx.KindInvalidAssertion, Err: errors.New("the tenant id is not a GUID")}
+	}
+	if assertion == "" {
+		return "", &Error{Kind: httpx.KindInvalidAssertion, Err: errors.New("the assertion is empty")}
+	}
+	tenant := strings.ToLower(tenantID)
+	key := c.key(tenant, assertion)
+	if claims == "" {
+		if known, ok := c.cache.get(key, c.now()); ok {
+			return known.answer()
+		}
+	} else {
+		compact, ok := compactClaims(claims)
+		if !ok {
+			return "", &Error{Kind: httpx.KindUnusable, Err: errors.New("the claims are not a JSON object of at most 8 KiB")}
+		}
+		claims = compact
+		c.cache.drop(key)
+	}
+	return c.flights.join(ctx, flightKey{key, claims}, func() (string, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
+		defer cancel()
+		return c.refresh(ctx, key, tenant, assertion, claims)
+	})
+}
+
+// refresh asks Microsoft Entra ID, unless somebody else just has, and remembers
+// the answer.
+func (c *Client) refresh(ctx context.Context, key cacheKey, tenant, assertion, claims string) (string, error) {
+	if claims == "" {
+		if known, ok := c.cache.get(key, c.now()); ok {
+			return known.answer()
+		}
+	}
+	// No assertion is empty, so this key is the tenant's own.
+	throttle := c.key(tenant, "")
+	if known, ok := c.cache.get(throttle, c.now()); ok {
+		stillThrottled := *known.failure
+		stillThrottled.RetryAfter = known.expires.Sub(c.now())
+		return "", &stillThrottled
+	}
+
+	granted, failure := c.exchange(ctx, tenant, assertion, claims)
+	now := c.now()
+	remember := c.cache.add // rather keep an answer to a challenge, if one came in the meantime
+	if claims != "" {
+		remember = c.cache.put
+	}
+	switch {
+	case failure == nil:
+		remember(key, item{token: granted.token, expires: rememberUntil(now.Add(granted.validFor), assertion)}, now)
+		return granted.token, nil
+	case failure.Kind == httpx.KindThrottled && failure.RetryAfter > 0:
+		c.cache.put(throttle, item{failure: failure, expires: now.Add(failure.RetryAfter)}, now)
+	case failure.lasting():
+		remember(key, item{failure: failure, expires: now.Add(failureMemory)}, now)
+	}
+	return "", failure
+}
+
+func (i item) answer() (string, error) {
+	if i.failure != nil {
+		return "", i.failure
+	}
+	return i.token, nil
+}
+
+// key identifies what an exchange depends on. It is a hash so that the cache
+// holds no assertions.
+func (c *Client) key(tenant, assertion string) cacheKey {
+	text := make([]byte, 0, 4<<10) // on the stack; longer assertions are rare
+	text = append(text, c.keyPrefix...)
+	text = append(text, tenant...)
+	text = append(text, '\n')
+	text = append(text, assertion...)
+	return sha256.Sum256(text)
+}
+
+// keyPrefix is the part of a key that is the same for all exchanges of a client.
+func keyPrefix(authority, clientID string, scopes []string) string {
+	scopes = slices.Clone(scopes)
+	for i := range scopes {
+		scopes[i] = strings.ToLower(scopes[i])
+	}
+	slices.Sort(scopes)
+	return authority + "\n" + clientID + "\n" + strings.Join(scopes, " ") + "\n"
+}

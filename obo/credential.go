@@ -1,0 +1,134 @@
+package obo
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+)
+
+// A Credential proves to Microsoft Entra ID which application is asking. Make
+// one with [ClientSecret], [Certificate] or [ClientAssertion]; what is wrong
+// with it is reported by [New]. It cannot print what it holds. A change of
+// credential takes a new [Client].
+type Credential struct {
+	// A function, because nothing that prints or marshals values, reflection
+	// included, can look into a closure.
+	build func(now time.Time) (confidential.Credential, error)
+}
+
+// ClientSecret is a secret from the application's registration.
+func ClientSecret(secret string) Credential {
+	return Credential{func(time.Time) (confidential.Credential, error) {
+		switch secret {
+		case "":
+			return confidential.Credential{}, errors.New("holds an empty client secret")
+		case strings.TrimSpace(secret):
+			return confidential.NewCredFromSecret(secret)
+		default:
+			return confidential.Credential{}, errors.New("holds a client secret that begins or ends with white space; remove it")
+		}
+	}}
+}
+
+// Certificate is a certificate with its RSA private key of at least 2048 bits,
+// both in PEM and unencrypted, as registered with the application. Further
+// certificates, such as a chain, are ignored. Every request carries a new client
+// assertion, signed with PS256.
+// See https://learn.microsoft.com/entra/identity-platform/certificate-credentials.
+func Certificate(pem []byte) Credential {
+	pem = slices.Clone(pem)
+	return Credential{func(now time.Time) (confidential.Credential, error) {
+		certs, key, err := confidential.CertFromPEM(pem, "")
+		if err != nil {
+			return confidential.Credential{}, fmt.Errorf("holds no usable certificate; PEM with the certificate and its private key, unencrypted, is needed: %w", err)
+		}
+		credential, err := confidential.NewCredFromCert(certs, key)
+		if err != nil {
+			return confidential.Credential{}, fmt.Errorf("holds no usable certificate: %w", err)
+		}
+		private := key.(*rsa.PrivateKey) // NewCredFromCert takes no other
+		if bits := private.N.BitLen(); bits < 2048 {
+			return confidential.Credential{}, fmt.Errorf("holds an RSA key of %d bits; at least 2048 are needed", bits)
+		}
+		for _, cert := range slices.Backward(certs) {
+			if !private.PublicKey.Equal(cert.PublicKey) {
+				continue
+			}
+			// MSAL signs with the last one that matches.
+			if now.After(cert.NotAfter) {
+				return confidential.Credential{}, fmt.Errorf("holds a certificate that expired on %s; register a new one", cert.NotAfter.UTC().Format(time.DateOnly))
+			}
+			break
+		}
+		return credential, nil
+	}}
+}
+
+// ClientAssertion is a function that returns a signed client assertion (RFC 7523
+// section 2.2): the token of a Kubernetes service account or of a managed
+// identity that a federated credential of the application trusts.
+// See https://learn.microsoft.com/entra/workload-id/workload-identity-federation.
+//
+// The function is called once per attempt, possibly by many goroutines at once,
+// under a context that ends with the attempt; it should remember what is slow to
+// get. Its error becomes the cause of an [*Error] and appears in its text, so it
+// must hold no secret. The kind is "unavailable", and the exchange is retried
+// once, as after any passing failure; but an error with a method
+// FailureKind() string that returns "misconfigured" keeps that kind.
+func ClientAssertion(f func(ctx context.Context, r AssertionRequest) (string, error)) Credential {
+	return Credential{func(time.Time) (confidential.Credential, error) {
+		if f == nil {
+			return confidential.Credential{}, errors.New("holds no client assertion function")
+		}
+		return confidential.NewCredFromAssertionCallback(func(ctx context.Context, o confidential.AssertionRequestOptions) (string, error) {
+			assertion, err := f(ctx, AssertionRequest{ClientID: o.ClientID, TokenEndpoint: o.TokenEndpoint})
+			if err != nil {
+				return "", assertionFailure(ctx, err)
+			}
+			if assertion == "" {
+				return "", &Error{Kind: httpx.KindMisconfigured, Err: errors.New("the client assertion function returned nothing")}
+			}
+			return assertion, nil
+		}), nil
+	}}
+}
+
+// An AssertionRequest is what a [ClientAssertion] function may need to know.
+type AssertionRequest struct {
+	// ClientID is the application: issuer and subject of an assertion that the
+	// function signs itself.
+	ClientID string
+	// TokenEndpoint is the address that the assertion will be sent to: the
+	// audience of an assertion that the function signs itself.
+	TokenEndpoint string
+}
+
+// Format prints "[redacted]", whatever the verb.
+func (Credential) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[redacted]")) }
+
+func (c Credential) resolve(now time.Time) (confidential.Credential, error) {
+	if c.build == nil {
+		return confidential.Credential{}, errors.New("is required: use ClientSecret, Certificate or ClientAssertion")
+	}
+	return c.build(now)
+}
+
+func assertionFailure(ctx context.Context, err error) *Error {
+	if ctx.Err() != nil {
+		return &Error{Kind: httpx.KindTimeout, Err: ctx.Err(), transient: true}
+	}
+	cause := fmt.Errorf("the client assertion function failed: %w", err)
+	var known interface{ FailureKind() string }
+	if errors.As(err, &known) && known.FailureKind() == httpx.KindMisconfigured {
+		return &Error{Kind: httpx.KindMisconfigured, Err: cause}
+	}
+	return &Error{Kind: httpx.KindUnavailable, Err: cause, transient: true}
+}
