@@ -13,6 +13,7 @@ import (
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/lru"
 )
 
 // failureMemory is how long an answer is remembered that only the user or an
@@ -34,7 +35,7 @@ type Client struct {
 	log        *slog.Logger
 
 	keyPrefix string
-	cache     *cache
+	cache     *lru.Cache[cacheKey, item]
 	flights   flights
 }
 
@@ -63,7 +64,7 @@ func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) 
 	tenant := strings.ToLower(tenantID)
 	key := c.key(tenant, assertion)
 	if claims == "" {
-		if known, ok := c.cache.get(key, c.now()); ok {
+		if known, ok := c.cache.Get(key); ok {
 			return known.answer()
 		}
 	} else {
@@ -72,7 +73,7 @@ func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) 
 			return "", &Error{Kind: httpx.KindUnusable, Err: errors.New("the claims are not a JSON object of at most 8 KiB")}
 		}
 		claims = compact
-		c.cache.drop(key)
+		c.cache.Delete(key)
 	}
 	return c.flights.join(ctx, flightKey{key, claims}, func() (string, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
@@ -85,34 +86,45 @@ func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) 
 // the answer.
 func (c *Client) refresh(ctx context.Context, key cacheKey, tenant, assertion, claims string) (string, error) {
 	if claims == "" {
-		if known, ok := c.cache.get(key, c.now()); ok {
+		if known, ok := c.cache.Get(key); ok {
 			return known.answer()
 		}
 	}
 	// No assertion is empty, so this key is the tenant's own.
 	throttle := c.key(tenant, "")
-	if known, ok := c.cache.get(throttle, c.now()); ok {
+	if known, ok := c.cache.Get(throttle); ok {
 		stillThrottled := *known.failure
-		stillThrottled.RetryAfter = known.expires.Sub(c.now())
+		stillThrottled.RetryAfter = known.until.Sub(c.now())
 		return "", &stillThrottled
 	}
 
 	granted, failure := c.exchange(ctx, tenant, assertion, claims)
 	now := c.now()
-	remember := c.cache.add // rather keep an answer to a challenge, if one came in the meantime
+	remember := c.cache.Add // rather keep an answer to a challenge, if one came in the meantime
 	if claims != "" {
-		remember = c.cache.put
+		remember = c.cache.Put
 	}
 	switch {
 	case failure == nil:
-		remember(key, item{token: granted.token, expires: rememberUntil(now.Add(granted.validFor), assertion)}, now)
+		until := rememberUntil(now.Add(granted.validFor), assertion)
+		remember(key, item{token: granted.token}, int64(len(granted.token)), until)
 		return granted.token, nil
 	case failure.Kind == httpx.KindThrottled && failure.RetryAfter > 0:
-		c.cache.put(throttle, item{failure: failure, expires: now.Add(failure.RetryAfter)}, now)
+		until := now.Add(failure.RetryAfter)
+		c.cache.Put(throttle, item{failure: failure, until: until}, failure.size(), until)
 	case failure.lasting():
-		remember(key, item{failure: failure, expires: now.Add(failureMemory)}, now)
+		remember(key, item{failure: failure}, failure.size(), now.Add(failureMemory))
 	}
 	return "", failure
+}
+
+type cacheKey [sha256.Size]byte
+
+// An item is what is remembered: a token, or why there is none.
+type item struct {
+	token   string
+	failure *Error
+	until   time.Time // of a throttled tenant: when it may be asked again
 }
 
 func (i item) answer() (string, error) {

@@ -1,6 +1,7 @@
 package obo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/lru"
 )
 
 // What a zero field of [Config] means.
@@ -90,7 +92,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		report("Credential", "%w", err)
 	}
-	authority, err := parseAuthority(orDefault(cfg.AuthorityHost, defaultAuthorityHost))
+	authority, err := parseAuthority(cmp.Or(cfg.AuthorityHost, defaultAuthorityHost))
 	if err != nil {
 		report("AuthorityHost", "%w", err)
 	}
@@ -121,31 +123,25 @@ func New(cfg Config) (*Client, error) {
 		log = slog.Default()
 	}
 	clientID := strings.ToLower(cfg.ClientID)
-	return &Client{
+	c := &Client{
 		clientID:   clientID,
 		credential: credential,
 		authority:  authority,
 		scopes:     scopes,
 		http:       httpx.Harden(cfg.HTTPClient),
-		timeout:    orDefault(cfg.Timeout, defaultTimeout),
+		timeout:    cmp.Or(cfg.Timeout, defaultTimeout),
 		// Without the monotonic reading, which stands still while a machine
 		// sleeps: tokens expire by the calendar.
 		now:       func() time.Time { return now().Round(0) },
 		log:       log,
 		keyPrefix: keyPrefix(authority, clientID, scopes),
-		cache: newCache(
-			orDefault(cfg.CacheMaxEntries, defaultCacheMaxEntries),
-			orDefault(cfg.CacheMaxBytes, defaultCacheMaxBytes)),
-		flights: flights{log: log},
-	}, nil
-}
-
-func orDefault[T comparable](value, def T) T {
-	var zero T
-	if value == zero {
-		return def
+		flights:   flights{log: log},
 	}
-	return value
+	c.cache = lru.New[cacheKey, item](
+		cmp.Or(cfg.CacheMaxEntries, defaultCacheMaxEntries),
+		cmp.Or(cfg.CacheMaxBytes, defaultCacheMaxBytes),
+		c.now)
+	return c, nil
 }
 
 // parseAuthority returns raw as scheme and host. It accepts less than the rest

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/lru"
 )
 
 // An Error is why [Client.Token] returned no token; find it with errors.As. It
@@ -134,6 +135,9 @@ func (e *Error) lasting() bool {
 	}
 	return false
 }
+
+// size is about what a remembered failure takes in memory.
+func (e *Error) size() int64 { return int64(lru.Overhead + len(e.Claims)) }
 
 // unreachable stands for a request that was not answered, because of err.
 func unreachable(ctx context.Context, err error) *Error {

@@ -1,5 +1,5 @@
-// Package lru is a least-recently-used cache whose entries expire and whose size
-// is bounded both in entries and in bytes.
+// Package lru is a cache whose entries expire, and whose size is bounded both in
+// entries and in bytes: what was not used for longest makes room.
 package lru
 
 import (
@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// entryOverhead is about what one entry costs besides what the caller counts:
-// list element, map cell and the entry itself.
-const entryOverhead = 200
+// Overhead is what an entry takes in memory besides what the caller counts:
+// itself, its places in map, list and heap, and their spare room. It was measured
+// and rounded up.
+const Overhead = 512
 
 // A Cache remembers values until they expire or until there is no room for them.
 // It is safe for concurrent use. Make one with [New].
@@ -19,22 +20,26 @@ type Cache[K comparable, V any] struct {
 	maxBytes   int64
 	now        func() time.Time
 
-	mu    sync.Mutex
-	order *list.List // of *entry[K, V]; the most recently used in front
-	index map[K]*list.Element
-	bytes int64
+	mu       sync.Mutex
+	bytes    int64
+	entries  map[K]*entry[K, V]
+	recent   list.List // of *entry[K, V], latest use first
+	byExpiry expiryHeap[K, V]
 }
 
 type entry[K comparable, V any] struct {
-	key   K
-	value V
-	bytes int64
-	until time.Time
+	key      K
+	value    V
+	size     int64
+	until    time.Time
+	recent   *list.Element
+	byExpiry int // index into the heap
 }
 
-// New returns an empty cache of at most maxEntries entries and maxBytes bytes.
+// New returns an empty cache of at most maxEntries entries and maxBytes bytes,
+// [Overhead] included.
 func New[K comparable, V any](maxEntries int, maxBytes int64, now func() time.Time) *Cache[K, V] {
-	return &Cache[K, V]{maxEntries: maxEntries, maxBytes: maxBytes, now: now, order: list.New(), index: make(map[K]*list.Element)}
+	return &Cache[K, V]{maxEntries: maxEntries, maxBytes: maxBytes, now: now, entries: make(map[K]*entry[K, V])}
 }
 
 // Get returns the value of key, unless it has expired.
@@ -42,44 +47,36 @@ func (c *Cache[K, V]) Get(key K) (value V, ok bool) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	element, ok := c.index[key]
+	c.sweep(now)
+	e, ok := c.entries[key]
 	if !ok {
 		return value, false
 	}
-	e := element.Value.(*entry[K, V])
-	if !now.Before(e.until) {
-		c.remove(element)
-		return value, false
-	}
-	c.order.MoveToFront(element)
+	c.recent.MoveToFront(e.recent)
 	return e.value, true
 }
 
-// Put remembers value, which takes size bytes, until then. It replaces what was
-// remembered for key, and drops the entries that were not used for longest if
-// there is no room. A value that alone is too large is not remembered.
+// Put remembers value, which takes size bytes, until then, in place of whatever
+// was there. A value that alone is too large is not remembered.
 func (c *Cache[K, V]) Put(key K, value V, size int64, until time.Time) {
-	size += entryOverhead
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if element, ok := c.index[key]; ok {
-		c.remove(element)
+	c.sweep(now)
+	if old, ok := c.entries[key]; ok {
+		c.remove(old)
 	}
-	if size > c.maxBytes || !now.Before(until) {
-		return
-	}
-	c.index[key] = c.order.PushFront(&entry[K, V]{key, value, size, until})
-	c.bytes += size
-	// Two steps of a sweep with every insertion: what has expired unused
-	// leaves before the cache can fill up with it.
-	for range 2 {
-		if last := c.order.Back(); last != nil && !now.Before(last.Value.(*entry[K, V]).until) {
-			c.remove(last)
-		}
-	}
-	for c.order.Len() > c.maxEntries || c.bytes > c.maxBytes {
-		c.remove(c.order.Back())
+	c.insert(&entry[K, V]{key: key, value: value, size: size + Overhead, until: until}, now)
+}
+
+// Add is Put, but leaves alone what is there.
+func (c *Cache[K, V]) Add(key K, value V, size int64, until time.Time) {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sweep(now)
+	if _, ok := c.entries[key]; !ok {
+		c.insert(&entry[K, V]{key: key, value: value, size: size + Overhead, until: until}, now)
 	}
 }
 
@@ -92,35 +89,44 @@ func (c *Cache[K, V]) Delete(key K) {
 func (c *Cache[K, V]) DeleteIf(key K, condition func(V) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if element, ok := c.index[key]; ok && condition(element.Value.(*entry[K, V]).value) {
-		c.remove(element)
+	if e, ok := c.entries[key]; ok && condition(e.value) {
+		c.remove(e)
 	}
 }
 
-// Sweep drops everything that has expired.
-func (c *Cache[K, V]) Sweep() {
+// Size returns the number of entries and their bytes.
+func (c *Cache[K, V]) Size() (entries int, bytes int64) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for element := c.order.Front(); element != nil; {
-		next := element.Next()
-		if !now.Before(element.Value.(*entry[K, V]).until) {
-			c.remove(element)
-		}
-		element = next
+	c.sweep(now)
+	return len(c.entries), c.bytes
+}
+
+func (c *Cache[K, V]) insert(e *entry[K, V], now time.Time) {
+	if !e.until.After(now) || e.size > c.maxBytes {
+		return
+	}
+	e.recent = c.recent.PushFront(e)
+	c.byExpiry.push(e)
+	c.entries[e.key] = e
+	c.bytes += e.size
+	for len(c.entries) > c.maxEntries || c.bytes > c.maxBytes {
+		c.remove(c.recent.Back().Value.(*entry[K, V]))
 	}
 }
 
-// Size returns the number of entries, expired ones included, and their bytes.
-func (c *Cache[K, V]) Size() (entries int, bytes int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.order.Len(), c.bytes
+func (c *Cache[K, V]) remove(e *entry[K, V]) {
+	delete(c.entries, e.key)
+	c.recent.Remove(e.recent)
+	c.byExpiry.remove(e)
+	c.bytes -= e.size
 }
 
-func (c *Cache[K, V]) remove(element *list.Element) {
-	e := element.Value.(*entry[K, V])
-	c.order.Remove(element)
-	delete(c.index, e.key)
-	c.bytes -= e.bytes
+// sweep drops what has expired. Every call does so, so that nobody has to ask for
+// an entry again to be rid of it.
+func (c *Cache[K, V]) sweep(now time.Time) {
+	for len(c.byExpiry) > 0 && !c.byExpiry[0].until.After(now) {
+		c.remove(c.byExpiry[0])
+	}
 }

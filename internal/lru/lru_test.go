@@ -40,7 +40,7 @@ func TestBoundedInEntries(t *testing.T) {
 func TestBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	at := &clock{time.Unix(1000, 0)}
-	c := lru.New[string, int](100, 3000, at.now)
+	c := lru.New[string, int](100, 2*(1000+lru.Overhead), at.now)
 	later := at.t.Add(time.Hour)
 	for i, key := range []string{"a", "b", "c"} {
 		c.Put(key, i, 1000, later)
@@ -49,7 +49,7 @@ func TestBoundedInBytes(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"b": 1, "c": 2}, held(c, "a", "b", "c", "huge")); diff != "" {
 		t.Error(diff)
 	}
-	if entries, bytes := c.Size(); entries != 2 || bytes > 3000 {
+	if entries, bytes := c.Size(); entries != 2 || bytes != 2*(1000+lru.Overhead) {
 		t.Errorf("%d entries, %d bytes", entries, bytes)
 	}
 }
@@ -66,9 +66,8 @@ func TestExpiry(t *testing.T) {
 		t.Error(diff)
 	}
 	at.t = at.t.Add(time.Hour)
-	c.Sweep()
 	if entries, bytes := c.Size(); entries != 0 || bytes != 0 {
-		t.Errorf("after a sweep %d entries, %d bytes are left", entries, bytes)
+		t.Errorf("%d entries, %d bytes are left", entries, bytes)
 	}
 }
 
@@ -86,12 +85,17 @@ func TestExpiredEntriesLeaveUnasked(t *testing.T) {
 	}
 }
 
-func TestDelete(t *testing.T) {
+func TestAddAndDelete(t *testing.T) {
 	t.Parallel()
 	at := &clock{time.Unix(1000, 0)}
 	c := lru.New[string, int](100, 1<<20, at.now)
 	for i, key := range []string{"a", "b", "c"} {
 		c.Put(key, i, 10, at.t.Add(time.Hour))
+	}
+	c.Add("a", 7, 10, at.t.Add(time.Hour))
+	c.Add("d", 3, 10, at.t.Add(time.Hour))
+	if diff := cmp.Diff(map[string]int{"a": 0, "d": 3}, held(c, "a", "d")); diff != "" {
+		t.Errorf("Add must leave alone what is there: %s", diff)
 	}
 	c.Delete("a")
 	c.DeleteIf("b", func(v int) bool { return v == 7 })
