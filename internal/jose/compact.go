@@ -51,6 +51,9 @@ func ParseCompact(token string) (Compact, error) {
 	default:
 		return Compact{}, ErrMalformed
 	}
+	if strings.ContainsAny(token, "\r\n") { // which encoding/base64 skips
+		return Compact{}, ErrMalformed
+	}
 	dot := strings.LastIndexByte(token, '.')
 	head, body, _ := strings.Cut(token[:dot], ".")
 	header, err := encoding.DecodeString(head)

@@ -1,0 +1,169 @@
+package httpx_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+)
+
+func TestParseBaseURL(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ raw, want, mistake string }{
+		{"https://example.com", "https://example.com", ""},
+		{" https://EXAMPLE.com/ ", "https://example.com", ""},
+		{"https://example.com:443/v1.0//", "https://example.com/v1.0", ""},
+		{"https://example.com:8443", "https://example.com:8443", ""},
+		{"http://127.0.0.1:80/x", "http://127.0.0.1/x", ""},
+		{"http://localhost:8080", "http://localhost:8080", ""},
+		{"http://[::1]:8080", "http://[::1]:8080", ""},
+		{"http://example.com", "", "https"},
+		{"http://localhost.example.com", "", "https"},
+		{"ftp://example.com", "", "https"},
+		{"example.com", "", "host"},
+		{"https://", "", "host"},
+		{"https://user:pass@example.com", "", "user"},
+		{"https://example.com?x", "", "query"},
+		{"https://example.com?", "", "query"},
+		{"https://example.com#x", "", "fragment"},
+		{"https://exa mple.com", "", "URL"},
+	} {
+		u, err := httpx.ParseBaseURL(test.raw)
+		switch {
+		case test.mistake == "" && (err != nil || u.String() != test.want):
+			t.Errorf("%q: got %v, %v; want %s", test.raw, u, err, test.want)
+		case test.mistake != "" && (err == nil || !strings.Contains(err.Error(), test.mistake)):
+			t.Errorf("%q: got %v, %v; want an error about the %s", test.raw, u, err, test.mistake)
+		case err != nil && strings.Contains(err.Error(), "pass"):
+			t.Errorf("%q: the error repeats it: %v", test.raw, err)
+		}
+	}
+}
+
+func TestReadBody(t *testing.T) {
+	t.Parallel()
+	for size, fits := range map[int]bool{0: true, 9: true, 10: true, 11: false, 1000: false} {
+		b, err := httpx.ReadBody(strings.NewReader(strings.Repeat("a", size)), 10)
+		if fits && (err != nil || len(b) != size) || !fits && !errors.Is(err, httpx.ErrBodyTooLarge) {
+			t.Errorf("%d bytes of at most 10: %d, %v", size, len(b), err)
+		}
+	}
+	if _, err := httpx.ReadBody(io.MultiReader(strings.NewReader("a"), errReader{}), 10); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a body that breaks off: %v", err)
+	}
+}
+
+type errReader struct{}
+
+func (errReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		name   string
+		header http.Header
+		want   time.Duration
+		told   bool
+	}{
+		{"nothing", nil, 0, false},
+		{"seconds", http.Header{"Retry-After": {"120"}}, 2 * time.Minute, true},
+		{"a date", http.Header{"Retry-After": {"Mon, 23 Nov 2026 12:00:30 GMT"}}, 30 * time.Second, true},
+		{"a date in the past", http.Header{"Retry-After": {"Mon, 23 Nov 2026 11:00:00 GMT"}}, 0, true},
+		{"milliseconds first", http.Header{"Retry-After-Ms": {"1500"}, "Retry-After": {"9"}}, 1500 * time.Millisecond, true},
+		{"Azure's milliseconds", http.Header{"X-Ms-Retry-After-Ms": {"250"}}, 250 * time.Millisecond, true},
+		{"unusable milliseconds", http.Header{"Retry-After-Ms": {"soon"}, "Retry-After": {"9"}}, 9 * time.Second, true},
+		{"negative", http.Header{"Retry-After": {"-1"}}, 0, false},
+		{"absurd", http.Header{"Retry-After": {"99999999999999999999"}}, 0, false},
+		{"words", http.Header{"Retry-After": {"soon"}}, 0, false},
+	} {
+		if got, told := httpx.RetryAfter(test.header, now); got != test.want || told != test.told {
+			t.Errorf("%s: got %v, %v; want %v, %v", test.name, got, told, test.want, test.told)
+		}
+	}
+}
+
+func TestRetryDelay(t *testing.T) {
+	t.Parallel()
+	retry := httpx.Retry{Max: 4, Base: time.Second, MaxDelay: 5 * time.Second}
+	for n, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 5 * time.Second} {
+		got, ok := retry.Delay(n, nil, time.Time{})
+		if !ok || got < want*8/10 || got > want*12/10 {
+			t.Errorf("retry %d: %v, %v; want about %v", n, got, ok, want)
+		}
+	}
+	if _, ok := retry.Delay(4, nil, time.Time{}); ok {
+		t.Error("a fifth retry of four")
+	}
+	if got, ok := retry.Delay(0, http.Header{"Retry-After": {"3"}}, time.Time{}); !ok || got != 3*time.Second {
+		t.Errorf("told to wait: %v, %v", got, ok)
+	}
+	if got, ok := retry.Delay(0, http.Header{"Retry-After": {"60"}}, time.Time{}); ok || got != time.Minute {
+		t.Errorf("told to wait for long: %v, %v", got, ok)
+	}
+}
+
+func TestSleep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		if err := httpx.Sleep(t.Context(), time.Hour); err != nil || time.Since(begin) != time.Hour {
+			t.Errorf("slept %v, %v", time.Since(begin), err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		begin = time.Now()
+		if err := httpx.Sleep(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 0 {
+			t.Errorf("past the deadline: slept %v, %v", time.Since(begin), err)
+		}
+		cause := errors.New("enough")
+		ctx2, cancel2 := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel2(cause) })
+		if err := httpx.Sleep(ctx2, time.Hour); !errors.Is(err, cause) {
+			t.Errorf("cancelled: %v", err)
+		}
+	})
+}
+
+// A redirect would repeat a secret to whoever the answer names.
+func TestNoRedirects(t *testing.T) {
+	t.Parallel()
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("the redirect was followed, with Authorization %q", r.Header.Get("Authorization"))
+	}))
+	defer elsewhere.Close()
+	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
+	defer server.Close()
+	original := server.Client()
+	for name, client := range map[string]*http.Client{"own": httpx.NewClient(), "given": httpx.Harden(original), "none given": httpx.Harden(nil)} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader("secret"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		httpx.Drain(answer.Body)
+		if answer.StatusCode != http.StatusTemporaryRedirect {
+			t.Errorf("%s: status %d", name, answer.StatusCode)
+		}
+	}
+	if original.CheckRedirect != nil {
+		t.Error("the given client was changed")
+	}
+}
+
+func TestUserAgent(t *testing.T) {
+	t.Parallel()
+	if got := httpx.UserAgent(); !strings.HasPrefix(got, "acs-authentication-hero-go/") || strings.ContainsAny(got, " ()") {
+		t.Errorf("got %q", got)
+	}
+}
