@@ -62,8 +62,9 @@ func (s *keySource) load(ctx context.Context) (keyDocument, error) {
 // metadataTenant returns the tenant id in the metadata's issuer, and checks that
 // the metadata is of the authority and tenant that were asked for.
 func (s *keySource) metadataTenant(issuer string) (string, error) {
-	tenant, ok := strings.CutPrefix(issuer, s.authority+"/")
-	if tenant, ok = strings.CutSuffix(tenant, "/v2.0"); !ok || !strings.HasPrefix(issuer, s.authority+"/") {
+	rest, ofAuthority := strings.CutPrefix(issuer, s.authority+"/")
+	tenant, ofV2 := strings.CutSuffix(rest, "/v2.0")
+	if !ofAuthority || !ofV2 {
 		return "", fmt.Errorf("the issuer is not %s/<tenant id>/v2.0", s.authority)
 	}
 	switch {

@@ -51,7 +51,10 @@ func (r Retry) Delay(n int, h http.Header, now time.Time) (wait time.Duration, o
 		return asked, asked <= r.MaxDelay
 	}
 	wait = min(r.MaxDelay, r.Base<<n)
-	return time.Duration(float64(wait) * (0.8 + 0.4*rand.Float64())), true
+	// Callers that failed together must not come back together. The clock is
+	// random enough for that, and makes runs in virtual time repeatable.
+	jitter := rand.New(rand.NewPCG(uint64(now.UnixNano()), uint64(n))).Float64()
+	return time.Duration(float64(wait) * (0.8 + 0.4*jitter)), true
 }
 
 // Sleep waits for d or until ctx ends, whose cause it then returns. It does not

@@ -1,0 +1,191 @@
+package graphmap_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/graphmap"
+)
+
+// A challenge is answered once, with a token for its claims.
+func TestClaimsChallenge(t *testing.T) {
+	t.Parallel()
+	refused := envelope("InvalidAuthenticationToken", "Continuous access evaluation resulted in challenge")
+	challenged := fault{status: 401, header: challenge(claimsJSON), body: refused}
+	once := challenged
+	once.times = 1
+	interaction := failure("claims_challenge")
+
+	t.Run("satisfied", func(t *testing.T) {
+		t.Parallel()
+		g, tokens := newGraph(t), &fakeTokens{}
+		g.fault(once)
+		m := overTLS(t, g, func(cfg *graphmap.Config) { cfg.Tokens = tokens })
+		if _, err := m.Lookup(t.Context(), user(1)); !errors.Is(err, acsauth.ErrNotMapped) {
+			t.Errorf("Lookup: %v", err)
+		}
+		if want := []string{"", claimsJSON}; !slices.Equal(tokens.claims, want) {
+			t.Errorf("tokens were asked for with claims %q, want %q", tokens.claims, want)
+		}
+		if want := []string{"graph." + user(1).ObjectID + ".stepped-up"}; !slices.Equal(g.tokens, want) {
+			t.Errorf("token %q, want %q", g.tokens, want)
+		}
+	})
+	t.Run("while creating", func(t *testing.T) {
+		t.Parallel()
+		g := newGraph(t)
+		g.fault(once)
+		if err := overTLS(t, g, nil).Create(t.Context(), user(1), acsID(1)); err != nil || len(g.seen()) != 2 {
+			t.Errorf("Create: %v, requests %v", err, g.seen())
+		}
+	})
+	t.Run("the new token serves the rest of the call", func(t *testing.T) {
+		t.Parallel()
+		g, tokens := newGraph(t), &fakeTokens{}
+		g.put(user(1), map[string]any{"acsUserIdentity": acsID(1), "acsUserIdentitySignature": goldenSignature})
+		g.fault(once)
+		m := overTLS(t, g, func(cfg *graphmap.Config) { cfg.Tokens = tokens })
+		if err := m.Delete(t.Context(), user(1), acsID(1)); err != nil || len(tokens.claims) != 2 {
+			t.Errorf("Delete: %v, %d tokens", err, len(tokens.claims))
+		}
+	})
+	t.Run("one new token a call", func(t *testing.T) {
+		t.Parallel()
+		g, tokens := newGraph(t), &fakeTokens{}
+		g.put(user(1), map[string]any{"acsUserIdentity": acsID(1), "acsUserIdentitySignature": goldenSignature})
+		g.fault(once)
+		g.fault(fault{op: "delete", status: 401, header: challenge(claimsJSON), body: refused})
+		m := overTLS(t, g, func(cfg *graphmap.Config) { cfg.Tokens = tokens })
+		wantFailure(t, m.Delete(t.Context(), user(1), acsID(1)), "claims_challenge")
+		if got := strings.Join(g.seen(), " "); got != "get get delete" || len(tokens.claims) != 2 {
+			t.Errorf("requests %s with %d tokens", got, len(tokens.claims))
+		}
+	})
+	t.Run("not satisfied", func(t *testing.T) {
+		t.Parallel()
+		g := newGraph(t)
+		g.fault(challenged)
+		_, err := overTLS(t, g, nil).Lookup(t.Context(), user(1))
+		if e := wantFailure(t, err, "claims_challenge"); e.ChallengeClaims() != claimsJSON || len(g.seen()) != 2 {
+			t.Errorf("claims %q after %d requests", e.ChallengeClaims(), len(g.seen()))
+		}
+		err = overTLS(t, g, nil).Create(t.Context(), user(1), acsID(1))
+		wantFailure(t, err, "claims_challenge")
+		if !errors.Is(err, acsauth.ErrNotStored) {
+			t.Errorf("Create: %v, want ErrNotStored", err)
+		}
+	})
+	t.Run("not satisfied, and not repeated by Graph", func(t *testing.T) {
+		t.Parallel()
+		g := newGraph(t)
+		g.fault(once)
+		g.fault(fault{status: 401, body: refused})
+		_, err := overTLS(t, g, nil).Lookup(t.Context(), user(1))
+		if e := wantFailure(t, err, "claims_challenge"); e.Claims != claimsJSON {
+			t.Errorf("claims %q", e.Claims)
+		}
+	})
+	t.Run("step-up with 403", func(t *testing.T) {
+		t.Parallel()
+		g := newGraph(t)
+		g.fault(fault{status: 403, header: challenge(claimsJSON), body: refused})
+		_, err := overTLS(t, g, nil).Lookup(t.Context(), user(1))
+		wantFailure(t, err, "claims_challenge")
+	})
+	t.Run("the user must act", func(t *testing.T) {
+		t.Parallel()
+		g := newGraph(t)
+		g.fault(challenged)
+		m := overTLS(t, g, func(cfg *graphmap.Config) {
+			cfg.Tokens = &fakeTokens{fail: func(claims string) error {
+				if claims != "" {
+					return interaction
+				}
+				return nil
+			}}
+		})
+		if _, err := m.Lookup(t.Context(), user(1)); !errors.Is(err, interaction) {
+			t.Errorf("Lookup: %v, want the TokenSource's error", err)
+		}
+		if err := m.Create(t.Context(), user(1), acsID(1)); !errors.Is(err, interaction) || !errors.Is(err, acsauth.ErrNotStored) {
+			t.Errorf("Create: %v, want the TokenSource's error and ErrNotStored", err)
+		}
+		// The first attempt may have come through, so nobody knows.
+		g2 := newGraph(t)
+		g2.fault(fault{op: "post", times: 1, status: 504, header: soon})
+		g2.fault(challenged)
+		m2 := overTLS(t, g2, func(cfg *graphmap.Config) {
+			cfg.Tokens = &fakeTokens{fail: func(claims string) error {
+				if claims != "" {
+					return interaction
+				}
+				return nil
+			}}
+		})
+		if err := m2.Create(t.Context(), user(1), acsID(1)); err == nil || errors.Is(err, acsauth.ErrNotStored) {
+			t.Errorf("Create after a gateway time-out: %v", err)
+		}
+	})
+}
+
+// What counts as a challenge.
+func TestChallengeHeaders(t *testing.T) {
+	t.Parallel()
+	const tricky = `{"access_token":{"x":{"value":"~~~???>>>"}}}` // "+" and "/" in base64
+	std, url := base64.StdEncoding.EncodeToString([]byte(tricky)), base64.URLEncoding.EncodeToString([]byte(tricky))
+	if std == url || !strings.HasSuffix(std, "=") {
+		t.Fatalf("%s does not tell the alphabets apart", std)
+	}
+	large := base64.StdEncoding.EncodeToString([]byte(`{"x":"` + strings.Repeat("x", 8<<10) + `"}`))
+	tests := map[string]struct {
+		headers []string
+		want    string
+	}{
+		"standard alphabet":        {[]string{`Bearer error="insufficient_claims", claims="` + std + `"`}, tricky},
+		"URL alphabet":             {[]string{`Bearer claims="` + url + `"`}, tricky},
+		"no padding":               {[]string{`Bearer claims="` + strings.TrimRight(std, "=") + `"`}, tricky},
+		"not quoted":               {[]string{`Bearer realm="",claims=` + std + `,error=insufficient_claims`}, tricky},
+		"not quoted, last":         {[]string{`Bearer claims=` + std}, tricky},
+		"blanks":                   {[]string{`Bearer  claims = "` + std + `" , x=y`}, tricky},
+		"capitals":                 {[]string{`BEARER CLAIMS="` + std + `"`}, tricky},
+		"second challenge":         {[]string{`Negotiate abc==, Bearer claims="` + std + `"`}, tricky},
+		"second header":            {[]string{`Negotiate`, `Bearer claims="` + std + `"`}, tricky},
+		"after a quoted comma":     {[]string{`Bearer realm="a, claims=\"b\"", claims="` + std + `"`}, tricky},
+		"none":                     {[]string{`Bearer realm="", error="invalid_token"`}, ""},
+		"other parameter":          {[]string{`Bearer no_claims="` + std + `"`}, ""},
+		"inside another parameter": {[]string{`Bearer realm="claims=` + std + `"`}, ""},
+		"empty":                    {[]string{`Bearer claims=""`, ``, `,,,`, `claims`, `claims=`, `"claims"`}, ""},
+		"quote not closed":         {[]string{`Bearer claims="` + std}, ""},
+		"ends in a backslash":      {[]string{`Bearer claims="` + std + `\`}, ""},
+		"not base64":               {[]string{`Bearer claims="abc"`, `Bearer claims="!!!!"`}, ""},
+		"not JSON":                 {[]string{`Bearer claims="` + base64.StdEncoding.EncodeToString([]byte(`{"x"`)) + `"`}, ""},
+		"not an object":            {[]string{`Bearer claims="` + base64.StdEncoding.EncodeToString([]byte(`["x"]`)) + `"`, `Bearer claims="bnVsbA=="`}, ""},
+		"too large":                {[]string{`Bearer claims="` + large + `"`}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, tokens := newGraph(t), &fakeTokens{}
+			g.fault(fault{status: 401, header: http.Header{"Www-Authenticate": tt.headers}, body: envelope("InvalidAuthenticationToken", "x")})
+			m := overTLS(t, g, func(cfg *graphmap.Config) { cfg.Tokens = tokens })
+			_, err := m.Lookup(t.Context(), user(1))
+			want, kind := []string{""}, "unusable"
+			if tt.want != "" {
+				want, kind = append(want, tt.want), "claims_challenge"
+			}
+			if diff := cmp.Diff(want, tokens.claims); diff != "" {
+				t.Errorf("claims (-want +got):\n%s", diff)
+			}
+			if e := wantFailure(t, err, kind); e.Claims != tt.want {
+				t.Errorf("Claims %q, want %q", e.Claims, tt.want)
+			}
+		})
+	}
+}
