@@ -5,7 +5,7 @@
 //     package and which program, at any depth.
 //   - surface_test.go: how many identifiers a package may export, and that each
 //     of them is documented.
-//   - files_test.go: how long a file may be.
+//   - files_test.go: how long a file may be, and that nothing sleeps.
 //
 // The rules are tables. Whoever changes the architecture changes a row, and says
 // in the commit why.

@@ -2,8 +2,11 @@ package archtest_test
 
 import (
 	"bytes"
+	"go/ast"
+	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -22,6 +25,36 @@ func TestFirstProgramLength(t *testing.T) {
 	for _, p := range load(t).matching(t, "examples/ownmux") {
 		checkLength(t, p, 45)
 	}
+}
+
+// What sleeps cannot be called off, and a test that sleeps is slow, or fails on a
+// slow machine. Tests wait for events, or sleep in the virtual time of
+// testing/synctest.
+func TestNoSleep(t *testing.T) {
+	t.Parallel()
+	for _, p := range load(t).packages {
+		names := slices.Concat(p.GoFiles, p.TestGoFiles, p.XTestGoFiles)
+		for i, file := range p.parse(t, token.NewFileSet(), names) {
+			virtual := slices.ContainsFunc(file.Imports, func(spec *ast.ImportSpec) bool {
+				return spec.Path.Value == `"testing/synctest"`
+			})
+			if !virtual && callsSleep(file) {
+				t.Errorf("%s/%s calls time.Sleep", p.ImportPath, names[i])
+			}
+		}
+	}
+}
+
+func callsSleep(file *ast.File) bool {
+	found := false
+	ast.Inspect(file, func(n ast.Node) bool {
+		if selector, ok := n.(*ast.SelectorExpr); ok && selector.Sel.Name == "Sleep" {
+			qualifier, ok := selector.X.(*ast.Ident)
+			found = found || ok && qualifier.Name == "time"
+		}
+		return !found
+	})
+	return found
 }
 
 func checkLength(t *testing.T, p pkg, limit int) {

@@ -3,6 +3,9 @@ package archtest_test
 import (
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"io/fs"
 	"os/exec"
@@ -24,6 +27,8 @@ type pkg struct {
 	ImportPath   string
 	Name         string
 	GoFiles      []string
+	TestGoFiles  []string // of the package itself
+	XTestGoFiles []string // of its external test package
 	Imports      []string // what it imports itself, tests left aside
 	TestImports  []string // what its tests import
 	XTestImports []string
@@ -44,7 +49,7 @@ var loadModule = sync.OnceValues(func() (module, error) {
 		return module{}, err
 	}
 	out, err := exec.Command("go", "list", "-deps", "-test",
-		"-json=Dir,ImportPath,Name,ForTest,GoFiles,Imports,TestImports,XTestImports,Deps", modulePath+"/...").Output()
+		"-json=Dir,ImportPath,Name,ForTest,GoFiles,TestGoFiles,XTestGoFiles,Imports,TestImports,XTestImports,Deps", modulePath+"/...").Output()
 	if err != nil {
 		var failed *exec.ExitError
 		if errors.As(err, &failed) {
@@ -87,6 +92,20 @@ func watch(root string) error {
 		}
 		return err
 	})
+}
+
+// parse returns the syntax of those files of the package.
+func (p pkg) parse(t *testing.T, files *token.FileSet, names []string) []*ast.File {
+	t.Helper()
+	var parsed []*ast.File
+	for _, name := range names {
+		file, err := parser.ParseFile(files, filepath.Join(p.Dir, name), nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed = append(parsed, file)
+	}
+	return parsed
 }
 
 // load returns the module under test.

@@ -2,7 +2,6 @@ package archtest_test
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
 	"path/filepath"
 	"regexp"
@@ -66,7 +65,7 @@ func packageOpening(p pkg) string {
 func packageComment(t *testing.T, p pkg) string {
 	t.Helper()
 	var comment string
-	for _, file := range parse(t, token.NewFileSet(), p) {
+	for _, file := range p.parse(t, token.NewFileSet(), p.GoFiles) {
 		comment += file.Doc.Text()
 	}
 	return comment
@@ -88,7 +87,7 @@ func declarations(t *testing.T, p pkg) []declaration {
 	t.Helper()
 	var found []declaration
 	files := token.NewFileSet()
-	for _, file := range parse(t, files, p) {
+	for _, file := range p.parse(t, files, p.GoFiles) {
 		for _, decl := range file.Decls {
 			switch decl := decl.(type) {
 			case *ast.FuncDecl:
@@ -184,17 +183,4 @@ func identifiers(prefix string, names []*ast.Ident, documented bool) []declarati
 		}
 	}
 	return found
-}
-
-func parse(t *testing.T, files *token.FileSet, p pkg) []*ast.File {
-	t.Helper()
-	var parsed []*ast.File
-	for _, name := range p.GoFiles {
-		file, err := parser.ParseFile(files, filepath.Join(p.Dir, name), nil, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
-		}
-		parsed = append(parsed, file)
-	}
-	return parsed
 }
