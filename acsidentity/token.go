@@ -67,7 +67,7 @@ func (o TokenOptions) Validate() error {
 // stands in an unexported field of another struct, which fmt prints without
 // asking; encoding it as JSON does not.
 type AccessToken struct {
-	Token     string
+	Token     string    // for ACS's client SDKs, which need not be told what is in it
 	ExpiresOn time.Time // in UTC
 }
 

@@ -90,9 +90,9 @@ func (c *Cloud) AuthenticatorConfig() acsauth.AuthenticatorConfig {
 
 // A User is a person in the cloud's directory.
 type User struct {
-	TenantID string
-	ObjectID string
-	Name     string
+	TenantID string // directory (tenant) id
+	ObjectID string // of the user in the tenant
+	Name     string // display name
 }
 
 func (u User) entra() cloud.User {

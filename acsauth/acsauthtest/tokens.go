@@ -10,7 +10,7 @@ import (
 // A BadToken is an access token that a server must refuse.
 type BadToken struct {
 	Name   string // what is wrong with it
-	Token  string
+	Token  string // to send as it is
 	Status int    // of the answer
 	Error  string // the name in the answer: "invalid_token", …
 }

@@ -1,5 +1,5 @@
-// Middlewareonly protects a handler of one's own with Microsoft Entra ID access
-// tokens, and uses nothing else of the module.
+// Command middlewareonly protects a handler of one's own with Microsoft Entra ID
+// access tokens, and uses nothing else of the module.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Ownmux serves the API on a mux of one's own, next to other handlers.
+// Command ownmux serves the API on a mux of one's own, next to other handlers.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Ownstore keeps the mappings in a store of one's own, here a directory of files.
-// With such a store neither Microsoft Graph nor an On-Behalf-Of exchange is
+// Command ownstore keeps the mappings in a store of one's own, here a directory of
+// files. With such a store neither Microsoft Graph nor an On-Behalf-Of exchange is
 // needed, so the API's app registration needs no Graph permission and no secret.
 package main
 
