@@ -1,0 +1,231 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/graphmap"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/obo"
+)
+
+// Parts are what the server is put together from.
+type parts struct {
+	authenticator *acsauth.Authenticator
+	service       *acsauth.Service
+	handler       *acsauth.Handler
+	credentials   []*credential
+}
+
+// Surroundings are what the parts share, and what is no setting.
+type surroundings struct {
+	client        *http.Client // nil: each part has one of its own
+	logger, audit *slog.Logger
+}
+
+// compose makes the parts that s describes. It does no network I/O. If something
+// is wrong it reports all of it, and what it returns must not be used.
+func compose(s *settings, around surroundings, p *problems) parts {
+	forOBO, forACS := chooseCredentials(s, p)
+	made := parts{credentials: []*credential{forOBO, forACS}}
+	made.authenticator = newAuthenticator(s, around, p)
+	made.service = newService(s, newIdentities(s, forACS, around, p), newMapper(s, forOBO, around, p), around, p)
+	if p.any() {
+		return made
+	}
+	handler, err := acsauth.NewHandler(acsauth.HandlerConfig{
+		Authenticator: made.authenticator,
+		Service:       made.service,
+		Timeout:       s.requestTimeout,
+		Logger:        around.logger,
+	})
+	if err != nil {
+		p.blame(err, map[string]string{"Timeout": "REQUEST_TIMEOUT"})
+	}
+	made.handler = handler
+	return made
+}
+
+func newAuthenticator(s *settings, around surroundings, p *problems) *acsauth.Authenticator {
+	authenticator, err := acsauth.NewAuthenticator(acsauth.AuthenticatorConfig{
+		TenantID:       s.tenantID,
+		ClientID:       s.clientID,
+		AuthorityHost:  s.authorityHost,
+		AllowedTenants: s.allowedTenants,
+		Audiences:      s.audiences,
+		Scope:          s.requiredScope,
+		AllowedClients: s.allowedClients,
+		DebugErrors:    s.debugErrors,
+		HTTPClient:     around.client,
+		Logger:         around.logger,
+	})
+	if err != nil {
+		p.blame(err, map[string]string{
+			"TenantID":       "AZURE_TENANT_ID",
+			"ClientID":       "AZURE_CLIENT_ID",
+			"AuthorityHost":  "AZURE_AUTHORITY_HOST",
+			"AllowedTenants": "ALLOWED_TENANTS",
+			"Audiences":      "ALLOWED_AUDIENCES",
+			"Scope":          "REQUIRED_SCOPE",
+			"AllowedClients": "ALLOWED_CLIENT_IDS",
+		})
+	}
+	return authenticator
+}
+
+func newIdentities(s *settings, c *credential, around surroundings, p *problems) *acsidentity.Client {
+	cfg := acsidentity.Config{
+		ConnectionString: s.acsConnectionString.Reveal(),
+		Endpoint:         s.acsEndpoint,
+		APIVersion:       s.acsAPIVersion,
+		HTTPClient:       around.client,
+		AttemptTimeout:   s.upstreamTimeout,
+		Logger:           around.logger,
+	}
+	if signIn := newSignIn(s, c, around.client, p); signIn != nil {
+		cfg.Credential = acsidentity.BearerToken(signIn.token)
+	}
+	identities, err := acsidentity.New(cfg)
+	if err != nil {
+		p.blame(err, map[string]string{
+			"Config needs":         "", // reported by settings.check
+			"ConnectionString and": "", // as well
+			"Credential":           "", // reported by chooseCredentials or newSignIn
+			"ConnectionString":     "ACS_CONNECTION_STRING",
+			"Endpoint":             "ACS_ENDPOINT",
+			"APIVersion":           "ACS_API_VERSION",
+			"AttemptTimeout":       "UPSTREAM_TIMEOUT",
+		})
+	}
+	return identities
+}
+
+func newMapper(s *settings, c *credential, around surroundings, p *problems) acsauth.IdentityMapper {
+	switch s.mappingStore {
+	case storeMemory:
+		return new(acsauth.MemoryMapper)
+	case storeGraph:
+		return newGraphMapper(s, c, around, p)
+	default:
+		return nil // reported already
+	}
+}
+
+func newGraphMapper(s *settings, c *credential, around surroundings, p *problems) acsauth.IdentityMapper {
+	cfg := graphmap.Config{
+		BaseURL:        s.graphBaseURL,
+		ExtensionName:  s.extensionName,
+		AdoptUntil:     s.adoptUntil,
+		HTTPClient:     around.client,
+		AttemptTimeout: s.upstreamTimeout,
+		Logger:         around.logger,
+		Unsigned: map[string]graphmap.Policy{
+			unsignedRefuse: graphmap.RefuseUnsigned,
+			unsignedAdopt:  graphmap.AdoptUnsigned,
+			unsignedTrust:  graphmap.TrustUnsigned,
+		}[s.unsignedMappings],
+	}
+	for _, key := range s.mappingKeys {
+		cfg.Keys = append(cfg.Keys, []byte(key.Reveal()))
+	}
+	if tokens := newTokens(s, c, around, p); tokens != nil {
+		cfg.Tokens = tokens
+	}
+	mapper, err := graphmap.New(cfg)
+	if err != nil {
+		p.blame(err, map[string]string{
+			"Tokens":             "", // reported by newTokens
+			"Keys must be empty": "", // reported by settings.check
+			"BaseURL":            "GRAPH_BASE_URL",
+			"ExtensionName":      "GRAPH_EXTENSION_NAME",
+			"Keys":               "GRAPH_MAPPING_KEYS",
+			"Unsigned":           "GRAPH_UNSIGNED_MAPPINGS",
+			"AdoptUntil":         "GRAPH_ADOPT_UNTIL",
+			"AttemptTimeout":     "UPSTREAM_TIMEOUT",
+		})
+		return nil
+	}
+	return mapper
+}
+
+// newTokens returns what exchanges users' tokens for Graph's, or nil.
+func newTokens(s *settings, c *credential, around surroundings, p *problems) *obo.Client {
+	if c == nil {
+		return nil // reported already
+	}
+	tokens, err := obo.New(obo.Config{
+		ClientID:      s.clientID,
+		Credential:    c.forOBO(),
+		AuthorityHost: s.authorityHost,
+		Scopes:        []string{s.graphScope},
+		HTTPClient:    around.client,
+		Timeout:       2 * s.upstreamTimeout, // of which an attempt gets half
+		Logger:        around.logger,
+	})
+	if err != nil {
+		p.blame(err, map[string]string{
+			"ClientID":      "AZURE_CLIENT_ID",
+			"Credential":    c.setting,
+			"AuthorityHost": "AZURE_AUTHORITY_HOST",
+			"Scopes[0]":     "GRAPH_SCOPE",
+			"Timeout":       "UPSTREAM_TIMEOUT",
+		})
+		return nil
+	}
+	return tokens
+}
+
+func newService(s *settings, identities *acsidentity.Client, mapper acsauth.IdentityMapper, around surroundings, p *problems) *acsauth.Service {
+	cfg := acsauth.ServiceConfig{
+		Identities:     identities,
+		Mapper:         mapper,
+		Tokens:         acsidentity.TokenOptions{ExpiresIn: s.acsTokenTTL},
+		ResourceID:     s.acsResourceID,
+		AutoProvision:  s.autoProvision,
+		ReplaceForeign: s.replaceForeign,
+		MappingTTL:     s.mappingTTL,
+		TeamsClients:   s.teamsClients,
+		Logger:         around.logger,
+		Audit:          around.audit,
+	}
+	for _, scope := range s.acsTokenScopes {
+		cfg.Tokens.Scopes = append(cfg.Tokens.Scopes, acsidentity.Scope(scope))
+	}
+	if s.mappingTTL == 0 {
+		cfg.MappingTTL = -1 // never
+	}
+	service, err := acsauth.NewService(cfg)
+	if err != nil {
+		fields := map[string]string{
+			"Identities":                     "", // reported by newIdentities
+			"Mapper":                         "", // reported by newMapper
+			"Tokens: TokenOptions.Scopes":    "ACS_TOKEN_SCOPES",
+			"Tokens: TokenOptions.ExpiresIn": "ACS_TOKEN_TTL",
+			"ResourceID":                     "ACS_RESOURCE_ID",
+			"TeamsClients":                   "TEAMS_CLIENT_IDS",
+		}
+		if _, own := p.from["TEAMS_CLIENT_IDS"]; !own {
+			fields["TeamsClients"] = "" // it is AZURE_CLIENT_ID then
+		}
+		p.blame(err, fields)
+	}
+	return service
+}
+
+// ready reports why requests cannot be served, without asking anybody. The names
+// that it returns are for everybody.
+func (made parts) ready() (lacking []string, err error) {
+	var reasons []error
+	if err := made.authenticator.Ready(); err != nil {
+		lacking, reasons = append(lacking, "signing keys of Microsoft Entra ID"), append(reasons, err)
+	}
+	for _, c := range made.credentials {
+		if err := c.present(); err != nil {
+			lacking, reasons = append(lacking, "credential of the app"), append(reasons, err)
+			break
+		}
+	}
+	return lacking, errors.Join(reasons...)
+}

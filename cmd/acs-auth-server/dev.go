@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"slices"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+)
+
+// runDev runs the server against an embedded cloud. Nothing else in the server
+// knows of it: it is where the settings point to.
+func runDev(ctx context.Context, c command, env layer, stdout, stderr io.Writer, p *problems) int {
+	ignored := dropAzure(&env)
+	layers := []layer{c.flags, env}
+	refuseAzure(c.flags, p)
+	if c.config != "" {
+		file := readFile(c.config, p)
+		refuseAzure(file, p)
+		layers = append(layers, file)
+	}
+
+	embedded, err := cloud.Start(cloud.Config{})
+	if err != nil {
+		fmt.Fprintf(stderr, "acs-auth-server: starting the embedded cloud: %v\n", err)
+		return exitFailure
+	}
+	defer func() { _ = embedded.Close() }()
+	caFile, err := writeTemp("acs-auth-server-dev-*.pem", embedded.CAPEM())
+	if err != nil {
+		fmt.Fprintf(stderr, "acs-auth-server: writing the embedded cloud's certificate: %v\n", err)
+		return exitFailure
+	}
+	defer func() { _ = os.Remove(caFile) }()
+
+	azure := devSettings(embedded)
+	layers = append(layers, azure)
+	s := load(layers, true, p)
+	return serve(ctx, s, embedded.HTTPClient(), stderr, p, func(addr net.Addr) error {
+		alice := embedded.Entra.AddUser(cloud.User{Name: "Alice"})
+		life := cloud.TokenOptions{Lifetime: guideTokenLife}
+		return guide{
+			url:        "http://" + addr.String(),
+			token:      embedded.Entra.UserToken(alice, life),
+			teamsToken: embedded.Entra.TeamsToken(alice, life),
+			azure:      azure,
+			caFile:     caFile,
+			ignored:    ignored,
+		}.write(stdout)
+	})
+}
+
+// devSettings returns the settings that point to the embedded cloud, and what is
+// different by default.
+func devSettings(c *cloud.Cloud) layer {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // it never fails
+	l := layer{name: "-dev", values: make(map[string]value)}
+	for name, text := range map[string]string{
+		"AZURE_TENANT_ID":       c.TenantID,
+		"AZURE_CLIENT_ID":       c.ClientID,
+		"AZURE_CLIENT_SECRET":   c.ClientSecret,
+		"AZURE_AUTHORITY_HOST":  c.Entra.URL,
+		"ACS_CONNECTION_STRING": c.ACS.ConnectionString(),
+		"GRAPH_BASE_URL":        c.Graph.URL,
+		"GRAPH_MAPPING_KEYS":    base64.StdEncoding.EncodeToString(key),
+		"DEBUG_ERRORS":          "true",
+		"SHUTDOWN_DELAY":        "0s",
+	} {
+		l.values[name] = value{text, "-dev"}
+	}
+	return l
+}
+
+// dropAzure removes the settings that say where in Azure the server belongs from
+// the environment, where they often are for other programs, and returns their names.
+func dropAzure(env *layer) (names []string) {
+	isAzure := azureNames()
+	for _, name := range slices.Sorted(maps.Keys(env.values)) {
+		if isAzure(name) {
+			names = append(names, name)
+			delete(env.values, name)
+		}
+	}
+	return names
+}
+
+// refuseAzure reports such settings where somebody must have meant them.
+func refuseAzure(l layer, p *problems) {
+	isAzure := azureNames()
+	for _, name := range slices.Sorted(maps.Keys(l.values)) {
+		if isAzure(name) {
+			p.addOther("%s (%s) cannot be used with -dev, which has a cloud of its own", name, l.values[name].where)
+			delete(l.values, name)
+		}
+	}
+}
+
+// azureNames returns a function that tells whether a name is of an Azure setting.
+func azureNames() func(string) bool {
+	names := make(map[string]bool)
+	for _, st := range allSettings() {
+		if st.azure {
+			for _, name := range st.allNames() {
+				names[name] = true
+			}
+		}
+	}
+	return func(name string) bool { return names[name] }
+}
+
+func writeTemp(pattern string, content []byte) (path string, err error) {
+	file, err := os.CreateTemp("", pattern)
+	if err != nil {
+		return "", err
+	}
+	_, err = file.Write(content)
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+	}
+	return file.Name(), err
+}

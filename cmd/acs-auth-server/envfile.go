@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// readFile reads the file that -config names.
+func readFile(path string, p *problems) layer {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		p.addOther("the file of -config cannot be read: %v", err)
+		return layer{}
+	}
+	values, mistakes := parseFile(string(content))
+	for _, mistake := range mistakes {
+		p.addOther("%s: %s", path, mistake)
+	}
+	known := knownNames()
+	file := layer{name: path, values: make(map[string]value)}
+	for _, line := range values {
+		if !known(line.name) {
+			p.addOther("%s: line %d: there is no setting of the name %s", path, line.number, line.name)
+			continue
+		}
+		file.values[line.name] = value{text: line.value, where: fmt.Sprintf("%s, line %d", path, line.number)}
+	}
+	return file
+}
+
+// A fileLine is one setting in a file.
+type fileLine struct {
+	number      int
+	name, value string
+}
+
+// parseFile takes apart lines of the form NAME=value. Empty lines and those that
+// begin with # are skipped; one pair of quotes around a value is dropped, and
+// nothing is escaped. Mistakes name a line and repeat nothing that could be a
+// secret.
+func parseFile(content string) (lines []fileLine, mistakes []string) {
+	first := make(map[string]int)
+	number := 0
+	for raw := range strings.Lines(strings.TrimPrefix(content, "\ufeff")) {
+		number++
+		raw = strings.TrimSpace(raw)
+		if raw == "" || strings.HasPrefix(raw, "#") {
+			continue
+		}
+		name, value, ok := strings.Cut(raw, "=")
+		name = strings.TrimSpace(name)
+		if !ok || !isName(name) {
+			mistakes = append(mistakes, fmt.Sprintf("line %d: not of the form NAME=value", number))
+			continue
+		}
+		if first[name] != 0 {
+			mistakes = append(mistakes, fmt.Sprintf("line %d: %s is in line %d already", number, name, first[name]))
+			continue
+		}
+		first[name] = number
+		lines = append(lines, fileLine{number, name, unquote(strings.TrimSpace(value))})
+	}
+	return lines, mistakes
+}
+
+func isName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
+}
+
+func unquote(s string) string {
+	if n := len(s); n >= 2 && (s[0] == '"' || s[0] == '\'') && s[n-1] == s[0] {
+		return s[1 : n-1]
+	}
+	return s
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+)
+
+// printHelp prints how to start the server, and all settings.
+func printHelp(w io.Writer) {
+	fmt.Fprint(w, `acs-auth-server gives people who are signed in with Microsoft Entra ID their
+Azure Communication Services (ACS) tokens.
+
+Usage:
+
+  acs-auth-server [flags]
+
+  -dev            start everything on this machine, without Azure, to try it out
+  -config FILE    read settings from a file of NAME=value lines
+  -healthcheck    ask the server that runs with these settings for /healthz, and
+                  exit 0 if it is up, or else 1
+  -version        print the version
+  -help, -h       print this
+
+Settings, with the names of their environment variables, which the file uses too.
+A flag beats the environment, which beats the file. Secrets have no flag: NAME_FILE
+names a file that holds the value.
+`)
+	for _, g := range groups() {
+		fmt.Fprintf(w, "\n%s\n", g.title)
+		for _, st := range g.settings {
+			printSetting(w, st)
+		}
+	}
+}
+
+func printSetting(w io.Writer, st setting) {
+	other := "-" + st.flag()
+	if st.secret {
+		other = st.fileName()
+	}
+	fmt.Fprintf(w, "\n  %s, %s%s\n", st.name, other, standard(st))
+	for _, line := range wrap(st.meaning, 72) {
+		fmt.Fprintf(w, "      %s\n", line)
+	}
+	if len(st.aliases) > 0 {
+		for i, line := range wrap("also: "+strings.Join(st.aliases, ", "), 72) {
+			fmt.Fprintf(w, "      %s%s\n", strings.Repeat(" ", min(i, 1)*6), line)
+		}
+	}
+}
+
+// standard tells what holds without a setting.
+func standard(st setting) string {
+	switch {
+	case st.required:
+		return " (required)"
+	case st.fallback != "":
+		return " (default " + st.fallback + ")"
+	case st.otherwise != "":
+		return " (default: " + st.otherwise + ")"
+	}
+	return ""
+}
+
+func wrap(text string, width int) (lines []string) {
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(lines, line)
+}
+
+// version returns the version of the program, as the go command stamped it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "devel"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Exit statuses.
+const (
+	exitOK       = 0
+	exitFailure  = 1
+	exitSettings = 2 // starting again would not help
+)
+
+// run is the program: it does what args ask for until that is done or ctx ends,
+// and returns the exit status.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	p := new(problems)
+	c := parseArgs(args, p)
+	switch {
+	case c.help:
+		printHelp(stdout)
+		return exitOK
+	case c.version:
+		fmt.Fprintln(stdout, "acs-auth-server", version())
+		return exitOK
+	case c.dev && !c.healthcheck:
+		return runDev(ctx, c, environment(environ), stdout, stderr, p)
+	}
+
+	layers := []layer{c.flags, environment(environ)}
+	if c.config != "" {
+		layers = append(layers, readFile(c.config, p))
+	}
+	misread := p.any()
+	s := load(layers, c.dev, p)
+	if c.healthcheck {
+		// It needs no other setting than the address.
+		if misread || p.has("LISTEN_ADDR") || p.has("PORT") {
+			p.write(stderr)
+			return exitFailure
+		}
+		return checkHealth(ctx, s.listenAddr, stderr)
+	}
+	return serve(ctx, s, nil, stderr, p, announceNothing)
+}
+
+// serve puts the server together, unless something is wrong with its settings, and
+// runs it. Announce is called when it listens.
+func serve(ctx context.Context, s *settings, client *http.Client, stderr io.Writer, p *problems, announce func(net.Addr) error) int {
+	logger, audit := newLoggers(stderr, s)
+	made := compose(s, surroundings{client: client, logger: logger, audit: audit}, p)
+	if p.any() {
+		p.write(stderr)
+		return exitSettings
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listenAddr)
+	if err != nil {
+		fmt.Fprintf(stderr, "acs-auth-server cannot listen: %v.\nLISTEN_ADDR can name another address, for example LISTEN_ADDR=127.0.0.1:5001.\n", err)
+		return exitFailure
+	}
+	logStart(ctx, logger, s, listener.Addr())
+	if err := announce(listener.Addr()); err != nil {
+		_ = listener.Close()
+		fmt.Fprintf(stderr, "acs-auth-server: %v\n", err)
+		return exitFailure
+	}
+	if err := (&server{settings: s, parts: made, logger: logger, ending: ctx}).serve(listener); err != nil {
+		logger.ErrorContext(ctx, "the server has failed", "error", err)
+		return exitFailure
+	}
+	return exitOK
+}
+
+func announceNothing(net.Addr) error { return nil }
+
+// logStart tells what has been started, and what of it is for development only.
+func logStart(ctx context.Context, logger *slog.Logger, s *settings, addr net.Addr) {
+	logger.InfoContext(ctx, "listening", "address", addr.String(), "version", version(),
+		"tenant", s.tenantID, "cloud", s.cloud, "authority", s.authorityHost, "store", s.mappingStore)
+	if s.debugErrors && !s.dev {
+		logger.WarnContext(ctx, "DEBUG_ERRORS tells callers what is behind the API: for development only")
+	}
+	if s.mappingStore == storeMemory {
+		logger.WarnContext(ctx, "MAPPING_STORE=memory forgets all mappings when the server ends, and leaves their ACS identities behind: for trials only")
+		return
+	}
+	switch s.unsignedMappings {
+	case unsignedTrust:
+		logger.WarnContext(ctx, "GRAPH_UNSIGNED_MAPPINGS=trust lets users claim, and delete, the ACS identities of others by editing their own Graph extension")
+	case unsignedAdopt:
+		logger.WarnContext(ctx, "GRAPH_UNSIGNED_MAPPINGS=adopt trusts unsigned mappings for a time, which users may have written themselves",
+			"until", s.adoptUntil.Format(time.RFC3339))
+	}
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+)
+
+const (
+	// maxHeaderBytes has room for two tokens of 16 KiB, and what browsers add.
+	maxHeaderBytes = 64 << 10
+	// slack is how much longer than REQUEST_TIMEOUT a connection may take to
+	// read or write one request. Both deadlines count from its beginning, and
+	// reaching either of them cancels the request.
+	slack = 10 * time.Second
+)
+
+// A server serves the API and the operational endpoints.
+type server struct {
+	settings *settings
+	parts    parts
+	logger   *slog.Logger
+	ending   context.Context // done from the moment that the server is to end
+}
+
+// handler returns everything that answers requests. There is no ServeMux, because
+// the API's paths match exactly, and a mux would clean and redirect.
+func (s *server) handler() http.Handler {
+	root := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		switch r.URL.Path {
+		case healthPath:
+			s.serveHealth(w, r)
+		case readyPath:
+			s.serveReady(w, r)
+		default:
+			s.parts.handler.ServeHTTP(w, r)
+		}
+	})
+	return acsauth.WithRequestID(logAccess(root, s.route, s.logger))
+}
+
+// route names the endpoint at a path; "" if there is none.
+func (s *server) route(path string) string {
+	if isOperational(path) {
+		return path
+	}
+	return s.parts.handler.Route(path)
+}
+
+// serve serves until s.ending is done, and then ends gracefully. It takes over
+// listener.
+func (s *server) serve(listener net.Listener) error {
+	// Requests and key refreshes go on while the server is ending.
+	background, cut := context.WithCancel(context.WithoutCancel(s.ending))
+	defer cut()
+	web := &http.Server{
+		Handler:                      s.handler(),
+		DisableGeneralOptionsHandler: true,
+		ReadHeaderTimeout:            10 * time.Second,
+		ReadTimeout:                  s.settings.requestTimeout + slack,
+		WriteTimeout:                 s.settings.requestTimeout + slack,
+		IdleTimeout:                  2 * time.Minute,
+		MaxHeaderBytes:               maxHeaderBytes,
+		ErrorLog:                     slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
+		BaseContext:                  func(net.Listener) context.Context { return background },
+	}
+
+	group, ctx := errgroup.WithContext(background)
+	group.Go(func() error {
+		_ = s.parts.authenticator.Run(ctx) // it ends when ctx does, and only then
+		return nil
+	})
+	group.Go(func() error {
+		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("accepting connections: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		defer cut()
+		select {
+		case <-s.ending.Done():
+			return s.end(ctx, web)
+		case <-ctx.Done(): // accepting connections has failed
+			return s.close(ctx, web, s.settings.shutdownTimeout)
+		}
+	})
+	return group.Wait()
+}
+
+// end ends the server gracefully: it goes on serving for a while, so that load
+// balancers can notice that it is not ready any more, and then finishes what has
+// begun.
+func (s *server) end(ctx context.Context, web *http.Server) error {
+	s.logger.InfoContext(ctx, "shutting down", "delay", s.settings.shutdownDelay.String(), "timeout", s.settings.shutdownTimeout.String())
+	timer := time.NewTimer(s.settings.shutdownDelay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done(): // accepting connections has failed
+	}
+	return s.close(ctx, web, s.settings.shutdownTimeout-s.settings.shutdownDelay)
+}
+
+// close finishes requests under way, and operations whose callers have gone away.
+func (s *server) close(ctx context.Context, web *http.Server, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	if err := web.Shutdown(ctx); err != nil {
+		_ = web.Close() // what is left is cut off
+		return fmt.Errorf("requests were cut off, because they did not end within SHUTDOWN_TIMEOUT: %w", err)
+	}
+	if err := s.parts.service.Close(ctx); err != nil {
+		return fmt.Errorf("operations did not end within SHUTDOWN_TIMEOUT, and may leave ACS identities behind that the log reports: %w", err)
+	}
+	s.logger.InfoContext(ctx, "shut down")
+	return nil
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+)
+
+// A setting is one row of the table of settings.
+type setting struct {
+	name     string   // of the environment variable
+	aliases  []string // other names, which deployments of the sibling samples use
+	secret   bool     // has no flag; may be read from the file that NAME_FILE names
+	required bool
+	azure    bool // says where in Azure the server belongs; -dev decides it
+	boolean  bool // its flag needs no value
+
+	fallback  string // the default, as a value
+	otherwise string // the default in words, if it is no fixed value
+	example   string
+	meaning   string
+
+	// strict: a placeholder is a mistake, not a missing value, because the
+	// default allows more than whoever wrote it had in mind.
+	strict bool
+
+	// parse puts a value into s. Its error goes on after the setting's name, and
+	// does not repeat the value.
+	parse func(s *settings, value string) error
+}
+
+// A group is settings that -help lists together.
+type group struct {
+	title    string
+	settings []setting
+}
+
+func groups() []group {
+	return []group{
+		{"Microsoft Entra ID", entraSettings()},
+		{"Azure Communication Services", acsSettings()},
+		{"Mapping from users to ACS identities", mappingSettings()},
+		{"Server", serverSettings()},
+	}
+}
+
+func allSettings() []setting {
+	var all []setting
+	for _, g := range groups() {
+		all = append(all, g.settings...)
+	}
+	return all
+}
+
+// flag returns the name of the setting's flag, without the hyphen before it.
+func (st setting) flag() string {
+	return strings.ReplaceAll(strings.ToLower(st.name), "_", "-")
+}
+
+// The functions below make the parse function for a field of one type.
+
+func text(field func(*settings) *string) func(*settings, string) error {
+	return func(s *settings, value string) error {
+		*field(s) = value
+		return nil
+	}
+}
+
+func secret(field func(*settings) *acsauth.Secret) func(*settings, string) error {
+	return func(s *settings, value string) error {
+		*field(s) = acsauth.NewSecret(value)
+		return nil
+	}
+}
+
+// choice takes one of some words. It stores what is none of them too, so that
+// nobody draws conclusions from the default.
+func choice(field func(*settings) *string, words ...string) func(*settings, string) error {
+	return func(s *settings, value string) error {
+		*field(s) = value
+		if !slices.Contains(words, value) {
+			return fmt.Errorf("must be one of %s", strings.Join(words, ", "))
+		}
+		return nil
+	}
+}
+
+func list(field func(*settings) *[]string) func(*settings, string) error {
+	return func(s *settings, value string) error {
+		entries := split(value)
+		if len(entries) == 0 {
+			return errors.New("is a list without an entry")
+		}
+		*field(s) = entries
+		return nil
+	}
+}
+
+// split takes a list of values apart, which are separated by commas.
+func split(value string) []string {
+	var entries []string
+	for entry := range strings.SplitSeq(value, ",") {
+		if entry = strings.TrimSpace(entry); entry != "" {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
+
+func boolean(field func(*settings) *bool) func(*settings, string) error {
+	return func(s *settings, value string) error {
+		b, err := strconv.ParseBool(value)
+		if err != nil {
+			return errors.New("must be true or false")
+		}
+		*field(s) = b
+		return nil
+	}
+}
+
+func duration(field func(*settings) *time.Duration, atLeast time.Duration) func(*settings, string) error {
+	return func(s *settings, value string) error {
+		d, err := time.ParseDuration(value)
+		switch {
+		case err != nil:
+			return errors.New("must be a duration such as 30s, 2m or 1h30m")
+		case d < atLeast && atLeast == 0:
+			return errors.New("must not be negative")
+		case d < atLeast:
+			return fmt.Errorf("must be at least %s", atLeast)
+		}
+		*field(s) = d
+		return nil
+	}
+}
+
+func instant(field func(*settings) *time.Time) func(*settings, string) error {
+	return func(s *settings, value string) error {
+		at, err := time.Parse(time.RFC3339, value)
+		if err != nil {
+			return errors.New("must be a time in the form of RFC 3339, with its offset from UTC")
+		}
+		*field(s) = at
+		return nil
+	}
+}
+
+// keys takes a list of keys in standard base64.
+func keys(field func(*settings) *[]acsauth.Secret) func(*settings, string) error {
+	return func(s *settings, value string) error {
+		var decoded []acsauth.Secret
+		for i, entry := range split(value) {
+			key, err := base64.StdEncoding.DecodeString(entry)
+			if err != nil {
+				return fmt.Errorf("must be a list of keys in standard base64 with padding; number %d is not", i+1)
+			}
+			decoded = append(decoded, acsauth.NewSecret(string(key)))
+		}
+		*field(s) = decoded
+		return nil
+	}
+}
+
+func port(field func(*settings) *string) func(*settings, string) error {
+	return func(s *settings, value string) error {
+		if _, err := strconv.ParseUint(value, 10, 16); err != nil {
+			return errors.New("must be a number from 0 to 65535")
+		}
+		*field(s) = value
+		return nil
+	}
+}
+
+func address(field func(*settings) *string) func(*settings, string) error {
+	return func(s *settings, value string) error {
+		_, p, err := net.SplitHostPort(value)
+		if err == nil {
+			_, err = strconv.ParseUint(p, 10, 16)
+		}
+		if err != nil {
+			return errors.New("must be host:port or :port, with the port as a number")
+		}
+		*field(s) = value
+		return nil
+	}
+}

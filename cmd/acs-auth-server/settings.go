@@ -1,0 +1,142 @@
+package main
+
+import (
+	"cmp"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+)
+
+// Settings are what the server is put together from, after their defaults have
+// been filled in. See the tables for what they mean.
+type settings struct {
+	dev bool // everything is on this machine
+
+	// Microsoft Entra ID
+	tenantID, clientID string
+	clientSecret       acsauth.Secret
+	certificatePath    string
+	federatedTokenFile string
+	oboCredential      string
+	cloud              string
+	authorityHost      string
+	requiredScope      string
+	audiences          []string
+	allowedClients     []string
+	allowedTenants     []string
+
+	// Azure Communication Services
+	acsConnectionString acsauth.Secret
+	acsEndpoint         string
+	acsCredential       string
+	acsEntraScope       string
+	acsResourceID       string
+	acsTokenScopes      []string
+	acsTokenTTL         time.Duration
+	acsAPIVersion       string
+	teamsClients        []string
+
+	// Mapping
+	mappingStore     string
+	graphBaseURL     string
+	graphScope       string
+	extensionName    string
+	mappingKeys      []acsauth.Secret
+	unsignedMappings string
+	adoptUntil       time.Time
+	mappingTTL       time.Duration
+	autoProvision    bool
+	replaceForeign   bool
+
+	// Server
+	listenAddr, port string
+	requestTimeout   time.Duration
+	upstreamTimeout  time.Duration
+	logLevel         slog.Level
+	logFormat        string
+	debugErrors      bool
+	shutdownDelay    time.Duration
+	shutdownTimeout  time.Duration
+}
+
+// longestOperation is how long an operation of acsauth.Service may go on after
+// its caller has gone away: 15 seconds, and 8 to clean up.
+const longestOperation = 23 * time.Second
+
+// complete fills in the defaults that depend on other settings.
+func (s *settings) complete() {
+	preset, ok := clouds[s.cloud]
+	if !ok {
+		preset = clouds[cloudPublic] // so that nothing is reported but AZURE_CLOUD
+	}
+	s.authorityHost = cmp.Or(s.authorityHost, preset.authorityHost)
+	s.graphBaseURL = cmp.Or(s.graphBaseURL, preset.graphBaseURL)
+	s.graphScope = cmp.Or(s.graphScope, preset.graphScope)
+	s.acsEntraScope = cmp.Or(s.acsEntraScope, preset.acsEntraScope)
+	if len(s.teamsClients) == 0 && s.clientID != "" {
+		s.teamsClients = []string{s.clientID}
+	}
+	if s.listenAddr == "" {
+		host := ""
+		if s.dev {
+			host = "127.0.0.1"
+		}
+		s.listenAddr = net.JoinHostPort(host, s.port)
+	}
+}
+
+// check reports settings that do not go together.
+func (s *settings) check(p *problems) {
+	switch connectionString := s.acsConnectionString.Reveal() != ""; {
+	case connectionString && s.acsEndpoint != "":
+		p.addFirst("ACS_ENDPOINT", "is set, and so is ACS_CONNECTION_STRING, which names an endpoint itself: remove one of them")
+	case !connectionString && s.acsEndpoint == "":
+		p.addFirst("ACS_CONNECTION_STRING", "is missing: set it, or set ACS_ENDPOINT to sign in to ACS with Microsoft Entra ID")
+	case s.acsEndpoint != "" && s.acsEntraScope == "":
+		p.addFirst("ACS_ENTRA_SCOPE", "is missing: outside the public cloud ACS_ENDPOINT needs it")
+	}
+	if s.mappingStore == storeGraph {
+		s.checkSigning(p)
+	}
+	if s.shutdownTimeout <= s.shutdownDelay+longestOperation {
+		p.addFirst("SHUTDOWN_TIMEOUT", "must be more than SHUTDOWN_DELAY and %s together: the latter is how long it can take to finish an operation that has begun", longestOperation)
+	}
+	if s.dev && !isLoopback(s.listenAddr) {
+		p.addFirst("LISTEN_ADDR", "must be a loopback address with -dev, such as 127.0.0.1:5000: its debug errors and ready-made tokens are for this machine only")
+	}
+}
+
+// checkSigning says it in the words of the settings, where graphmap.New would
+// speak of its Config.
+func (s *settings) checkSigning(p *problems) {
+	if p.has("GRAPH_UNSIGNED_MAPPINGS") {
+		return
+	}
+	adopt := s.unsignedMappings == unsignedAdopt
+	switch {
+	case s.unsignedMappings == unsignedTrust && len(s.mappingKeys) > 0:
+		p.addFirst("GRAPH_UNSIGNED_MAPPINGS", "must not be trust with GRAPH_MAPPING_KEYS, which nobody would look at: remove one of them, or use adopt for a time")
+	case s.unsignedMappings != unsignedTrust && len(s.mappingKeys) == 0:
+		p.addFirst("GRAPH_MAPPING_KEYS", "is missing: make a key with `openssl rand -base64 32`, and set it on every replica.\n"+
+			"Without keys there is GRAPH_UNSIGNED_MAPPINGS=trust, at a risk: users can write their own Graph extension,\n"+
+			"and whoever puts the ACS identity of somebody else there gets its tokens, and can have it deleted")
+	}
+	if adopt && s.adoptUntil.IsZero() {
+		p.addFirst("GRAPH_ADOPT_UNTIL", "is missing: GRAPH_UNSIGNED_MAPPINGS=adopt trusts what users may have written themselves, so it must end")
+	}
+	if !adopt && !s.adoptUntil.IsZero() {
+		p.addFirst("GRAPH_ADOPT_UNTIL", "has a meaning only with GRAPH_UNSIGNED_MAPPINGS=adopt")
+	}
+}
+
+// isLoopback reports whether only this machine can reach a listener at addr.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
+)
+
+func acsSettings() []setting {
+	return []setting{
+		{
+			name: "ACS_CONNECTION_STRING",
+			aliases: []string{"COMMUNICATION_SERVICES_CONNECTION_STRING", "communicationServices_connectionString",
+				"CommunicationServices__ConnectionString"},
+			azure:     true,
+			secret:    true,
+			otherwise: "this or ACS_ENDPOINT is required",
+			example:   "endpoint=https://contoso.europe.communication.azure.com/;accesskey=<key>",
+			meaning:   "connection string of the ACS resource, with an access key",
+			parse:     secret(func(s *settings) *acsauth.Secret { return &s.acsConnectionString }),
+		},
+		{
+			name:    "ACS_ENDPOINT",
+			azure:   true,
+			example: "https://contoso.europe.communication.azure.com",
+			meaning: "address of the ACS resource, to sign in to it with Microsoft Entra ID",
+			parse:   text(func(s *settings) *string { return &s.acsEndpoint }),
+		},
+		{
+			name:      "ACS_CREDENTIAL",
+			azure:     true,
+			otherwise: "as OBO_CREDENTIAL",
+			example:   credentialWorkloadIdentity,
+			meaning:   "which credential signs in to ACS_ENDPOINT: secret, certificate or workload-identity",
+			parse: choice(func(s *settings) *string { return &s.acsCredential },
+				credentialSecret, credentialCertificate, credentialWorkloadIdentity),
+		},
+		{
+			name:      "ACS_ENTRA_SCOPE",
+			azure:     true,
+			otherwise: acsidentity.EntraScope + " in the public cloud",
+			example:   acsidentity.EntraScope,
+			meaning:   "scope of that sign-in",
+			parse:     text(func(s *settings) *string { return &s.acsEntraScope }),
+		},
+		{
+			name:      "ACS_RESOURCE_ID",
+			azure:     true,
+			otherwise: "learned from the first identity",
+			example:   "33333333-4444-5555-6666-777777777777",
+			meaning:   "immutable id of the ACS resource, which tells its identities from those of others",
+			parse:     text(func(s *settings) *string { return &s.acsResourceID }),
+		},
+		{
+			name:     "ACS_TOKEN_SCOPES",
+			aliases:  []string{"CommunicationServices__Scopes__0"},
+			fallback: "chat,voip",
+			example:  "chat.join,voip.join",
+			meaning:  "what ACS tokens are good for, separated by commas: chat, voip, chat.join, chat.join.limited, voip.join",
+			parse:    tokenScopes,
+		},
+		{
+			name:      "ACS_TOKEN_TTL",
+			otherwise: "the service's, 24h",
+			example:   "1h",
+			meaning:   "life of ACS tokens: 1h to 24h, in whole minutes",
+			parse:     duration(func(s *settings) *time.Duration { return &s.acsTokenTTL }, time.Hour),
+		},
+		{
+			name:     "ACS_API_VERSION",
+			azure:    true,
+			fallback: acsidentity.DefaultAPIVersion,
+			example:  acsidentity.DefaultAPIVersion,
+			meaning:  "version of the ACS identity API",
+			parse:    apiVersion,
+		},
+		{
+			name:      "TEAMS_CLIENT_IDS",
+			azure:     true,
+			otherwise: "AZURE_CLIENT_ID",
+			example:   "22222222-3333-4444-5555-666666666666",
+			meaning:   "client ids of the applications whose Teams tokens may be exchanged, separated by commas",
+			parse:     list(func(s *settings) *[]string { return &s.teamsClients }),
+		},
+	}
+}
+
+var apiVersionForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(-[a-z0-9]+)?$`)
+
+func apiVersion(s *settings, value string) error {
+	if !apiVersionForm.MatchString(value) {
+		return errors.New("must be a version such as " + acsidentity.DefaultAPIVersion)
+	}
+	s.acsAPIVersion = value
+	return nil
+}
+
+func tokenScopes(s *settings, value string) error {
+	known := []string{"chat", "voip", "chat.join", "chat.join.limited", "voip.join"}
+	scopes := split(value)
+	for i, scope := range scopes {
+		if !slices.Contains(known, scope) || slices.Contains(scopes[:i], scope) {
+			return fmt.Errorf("must be a list of %s, each at most once", strings.Join(known, ", "))
+		}
+	}
+	return list(func(s *settings) *[]string { return &s.acsTokenScopes })(s, value)
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+)
+
+// The values of MAPPING_STORE.
+const (
+	storeGraph  = "graph"
+	storeMemory = "memory"
+)
+
+// The values of GRAPH_UNSIGNED_MAPPINGS.
+const (
+	unsignedRefuse = "refuse"
+	unsignedAdopt  = "adopt"
+	unsignedTrust  = "trust"
+)
+
+func mappingSettings() []setting {
+	return []setting{
+		{
+			name:     "MAPPING_STORE",
+			azure:    true,
+			secret:   true, // stores to come have their passwords in it
+			fallback: storeGraph,
+			example:  storeGraph,
+			meaning:  "where mappings are kept: graph, an open extension of the user in Microsoft Graph, or memory, which forgets them when the server ends",
+			parse:    mappingStore,
+		},
+		{
+			name:      "GRAPH_BASE_URL",
+			aliases:   []string{"Graph__BaseUrl"},
+			azure:     true,
+			otherwise: "that of AZURE_CLOUD",
+			example:   "https://graph.microsoft.com/v1.0",
+			meaning:   "address of Microsoft Graph, with its version",
+			parse:     text(func(s *settings) *string { return &s.graphBaseURL }),
+		},
+		{
+			name:      "GRAPH_SCOPE",
+			azure:     true,
+			otherwise: "that of AZURE_CLOUD",
+			example:   "https://graph.microsoft.com/.default",
+			meaning:   "scope that tokens for Graph are asked for; never derived from GRAPH_BASE_URL",
+			parse:     text(func(s *settings) *string { return &s.graphScope }),
+		},
+		{
+			name:     "GRAPH_EXTENSION_NAME",
+			aliases:  []string{"Graph__ExtensionName"},
+			azure:    true,
+			fallback: "com.contoso.identityMapping",
+			example:  "com.contoso.identityMapping",
+			meaning:  "name of the open extension",
+			parse:    text(func(s *settings) *string { return &s.extensionName }),
+		},
+		{
+			name:      "GRAPH_MAPPING_KEYS",
+			azure:     true,
+			secret:    true,
+			otherwise: "required, unless unsigned mappings are trusted",
+			example:   "<the output of: openssl rand -base64 32>",
+			meaning:   "keys in standard base64, at least 32 bytes each, separated by commas: the first signs mappings, all verify them",
+			parse:     keys(func(s *settings) *[]acsauth.Secret { return &s.mappingKeys }),
+		},
+		{
+			name:     "GRAPH_UNSIGNED_MAPPINGS",
+			azure:    true,
+			fallback: unsignedRefuse,
+			example:  unsignedAdopt,
+			meaning: "what to do with mappings that carry no signature: refuse; adopt, which signs them until GRAPH_ADOPT_UNTIL; " +
+				"trust, which needs no keys and lets users claim the ACS identities of others",
+			parse: choice(func(s *settings) *string { return &s.unsignedMappings }, unsignedRefuse, unsignedAdopt, unsignedTrust),
+		},
+		{
+			name:      "GRAPH_ADOPT_UNTIL",
+			azure:     true,
+			otherwise: "required with adopt",
+			example:   "2027-01-31T00:00:00Z",
+			meaning:   "when adoption ends, in the form of RFC 3339",
+			parse:     instant(func(s *settings) *time.Time { return &s.adoptUntil }),
+		},
+		{
+			name:     "MAPPING_CACHE_TTL",
+			fallback: acsauth.DefaultMappingTTL.String(),
+			example:  "30s",
+			meaning:  "how long GET /api/token remembers a mapping; 0: never",
+			parse:    duration(func(s *settings) *time.Duration { return &s.mappingTTL }, 0),
+		},
+		{
+			name:     "AUTO_PROVISION",
+			boolean:  true,
+			fallback: "false",
+			example:  "true",
+			meaning:  "GET /api/token creates the identity on first use",
+			parse:    boolean(func(s *settings) *bool { return &s.autoProvision }),
+		},
+		{
+			name:     "REPLACE_FOREIGN_IDENTITY",
+			boolean:  true,
+			fallback: "false",
+			example:  "true",
+			meaning:  "a mapping to an identity of another ACS resource may be replaced",
+			parse:    boolean(func(s *settings) *bool { return &s.replaceForeign }),
+		},
+	}
+}
+
+// mappingStore knows the stores of other versions, so that nobody looks for a
+// typing error.
+func mappingStore(s *settings, value string) error {
+	s.mappingStore = value
+	for _, later := range []string{"sqlite:", "postgres://", "postgresql://", "tables:"} {
+		if strings.HasPrefix(value, later) {
+			return errors.New("names a store that is not in this version, which has graph and memory")
+		}
+	}
+	return choice(func(s *settings) *string { return &s.mappingStore }, storeGraph, storeMemory)(s, value)
+}

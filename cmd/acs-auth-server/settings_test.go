@@ -1,0 +1,317 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A row says what a setting does: its default, what value yields, and values that
+// are refused.
+type row struct {
+	name      string
+	get       func(*settings) any
+	fallback  any
+	value     string
+	want      any
+	malformed []string
+}
+
+const (
+	guid1 = "aaaaaaaa-1111-4222-8333-444444444444"
+	guid2 = "bbbbbbbb-1111-4222-8333-444444444444"
+	key1  = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+)
+
+// The malformed values are recognisable, so that reports can be searched for them.
+var table = []row{
+	{"AZURE_TENANT_ID", func(s *settings) any { return s.tenantID }, "", guid1, guid1, []string{"m4lformed"}},
+	{"AZURE_CLIENT_ID", func(s *settings) any { return s.clientID }, "", guid1, guid1, []string{"m4lformed"}},
+	{"AZURE_CLIENT_SECRET", func(s *settings) any { return s.clientSecret.Reveal() }, "", "tops3cret", "tops3cret", nil},
+	{"AZURE_CLIENT_CERTIFICATE_PATH", func(s *settings) any { return s.certificatePath }, "", "/x/app.pem", "/x/app.pem", []string{"/m4lformed"}},
+	{"AZURE_FEDERATED_TOKEN_FILE", func(s *settings) any { return s.federatedTokenFile }, "", "/x/token", "/x/token", []string{"/m4lformed"}},
+	{"OBO_CREDENTIAL", func(s *settings) any { return s.oboCredential }, "", "certificate", "certificate", []string{"m4lformed", "managed-identity"}},
+	{"AZURE_CLOUD", func(s *settings) any { return s.cloud }, "public", "china", "china", []string{"m4lformed"}},
+	{"AZURE_AUTHORITY_HOST", func(s *settings) any { return s.authorityHost }, "https://login.microsoftonline.com",
+		"https://login.example", "https://login.example", []string{"m4lformed", "http://m4lformed.example", "https://m4lformed.example/tenant"}},
+	{"REQUIRED_SCOPE", func(s *settings) any { return s.requiredScope }, "access_as_user", "chat", "chat", []string{"m4l formed"}},
+	{"ALLOWED_AUDIENCES", func(s *settings) any { return s.audiences }, []string(nil), "api://a, api://b", []string{"api://a", "api://b"}, []string{","}},
+	{"ALLOWED_CLIENT_IDS", func(s *settings) any { return s.allowedClients }, []string(nil), guid1 + "," + guid2, []string{guid1, guid2}, []string{"m4lformed", ",", "<m4lformed>"}},
+	{"ALLOWED_TENANTS", func(s *settings) any { return s.allowedTenants }, []string(nil), guid1 + "," + guid2, []string{guid1, guid2}, []string{"m4lformed", ",", "*," + guid1}},
+
+	{"ACS_CONNECTION_STRING", func(s *settings) any { return s.acsConnectionString.Reveal() }, "", "endpoint=https://a/;accesskey=Zm9v", "endpoint=https://a/;accesskey=Zm9v",
+		[]string{"m4lformed", "endpoint=https://a/", "endpoint=https://a/;accesskey=m4lformed!"}},
+	{"ACS_ENDPOINT", func(s *settings) any { return s.acsEndpoint }, "", "https://a", "https://a", []string{"m4lformed", "https://a/m4lformed"}},
+	{"ACS_CREDENTIAL", func(s *settings) any { return s.acsCredential }, "", "secret", "secret", []string{"m4lformed"}},
+	{"ACS_ENTRA_SCOPE", func(s *settings) any { return s.acsEntraScope }, "https://communication.azure.com//.default", "https://x/.default", "https://x/.default", nil},
+	{"ACS_RESOURCE_ID", func(s *settings) any { return s.acsResourceID }, "", guid1, guid1, []string{"m4lformed"}},
+	{"ACS_TOKEN_SCOPES", func(s *settings) any { return s.acsTokenScopes }, []string{"chat", "voip"}, "chat.join,voip.join", []string{"chat.join", "voip.join"},
+		[]string{"m4lformed", "chat,chat", ","}},
+	{"ACS_TOKEN_TTL", func(s *settings) any { return s.acsTokenTTL }, time.Duration(0), "90m", 90 * time.Minute, []string{"m4lformed", "59m", "25h", "61m1s"}},
+	{"ACS_API_VERSION", func(s *settings) any { return s.acsAPIVersion }, "2023-10-01", "2024-01-01", "2024-01-01", []string{"m4lformed", "2021-03-07"}},
+	{"TEAMS_CLIENT_IDS", func(s *settings) any { return s.teamsClients }, []string(nil), guid1, []string{guid1}, []string{"m4lformed", ","}},
+
+	{"MAPPING_STORE", func(s *settings) any { return s.mappingStore }, "graph", "memory", "memory",
+		[]string{"m4lformed", "sqlite:m4lformed", "postgres://m4lformed", "tables:m4lformed"}},
+	{"GRAPH_BASE_URL", func(s *settings) any { return s.graphBaseURL }, "https://graph.microsoft.com/v1.0", "https://g/v1.0", "https://g/v1.0", []string{"m4lformed", "ftp://m4lformed"}},
+	{"GRAPH_SCOPE", func(s *settings) any { return s.graphScope }, "https://graph.microsoft.com/.default", "https://g/.default", "https://g/.default", []string{"m4l formed", "openid"}},
+	{"GRAPH_EXTENSION_NAME", func(s *settings) any { return s.extensionName }, "com.contoso.identityMapping", "com.example.map", "com.example.map", []string{"1m4lformed", "com.microsoft.m4lformed"}},
+	{"GRAPH_MAPPING_KEYS", func(s *settings) any { return len(s.mappingKeys) }, 0, key1 + "," + key1, 2, []string{"m4lformed", "bTRsZm9ybWVk", key1 + "," + key1}},
+	{"GRAPH_UNSIGNED_MAPPINGS", func(s *settings) any { return s.unsignedMappings }, "refuse", "trust", "trust", []string{"m4lformed", "trust"}},
+	{"GRAPH_ADOPT_UNTIL", func(s *settings) any { return s.adoptUntil }, time.Time{}, "2027-01-31T00:00:00Z", time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
+		[]string{"m4lformed", "2027-01-31", "2027-01-31T00:00:00Z"}},
+	{"MAPPING_CACHE_TTL", func(s *settings) any { return s.mappingTTL }, time.Minute, "0", time.Duration(0), []string{"m4lformed", "-1s", "60"}},
+	{"AUTO_PROVISION", func(s *settings) any { return s.autoProvision }, false, "true", true, []string{"m4lformed"}},
+	{"REPLACE_FOREIGN_IDENTITY", func(s *settings) any { return s.replaceForeign }, false, "true", true, []string{"m4lformed"}},
+
+	{"LISTEN_ADDR", func(s *settings) any { return s.listenAddr }, ":5000", "127.0.0.1:80", "127.0.0.1:80", []string{"m4lformed", "5000", "a:http", ":70000"}},
+	{"PORT", func(s *settings) any { return s.listenAddr }, ":5000", "8080", ":8080", []string{"m4lformed", "70000", ":80"}},
+	{"REQUEST_TIMEOUT", func(s *settings) any { return s.requestTimeout }, 30 * time.Second, "1m", time.Minute, []string{"m4lformed", "0", "-1s"}},
+	{"UPSTREAM_TIMEOUT", func(s *settings) any { return s.upstreamTimeout }, 10 * time.Second, "3s", 3 * time.Second, []string{"m4lformed", "0"}},
+	{"LOG_LEVEL", func(s *settings) any { return s.logLevel }, slog.LevelInfo, "debug", slog.LevelDebug, []string{"m4lformed", "INFO"}},
+	{"LOG_FORMAT", func(s *settings) any { return s.logFormat }, "", "text", "text", []string{"m4lformed"}},
+	{"DEBUG_ERRORS", func(s *settings) any { return s.debugErrors }, false, "true", true, []string{"m4lformed"}},
+	{"SHUTDOWN_DELAY", func(s *settings) any { return s.shutdownDelay }, 5 * time.Second, "0s", time.Duration(0), []string{"m4lformed", "-1s"}},
+	{"SHUTDOWN_TIMEOUT", func(s *settings) any { return s.shutdownTimeout }, 30 * time.Second, "1m", time.Minute, []string{"m4lformed", "28s", "0"}},
+}
+
+// enough are the fewest settings with which a server starts.
+var enough = []string{
+	"AZURE_TENANT_ID=" + guid1, "AZURE_CLIENT_ID=" + guid2, "AZURE_CLIENT_SECRET=tops3cret",
+	"ACS_CONNECTION_STRING=endpoint=https://contoso.communication.azure.com/;accesskey=Zm9v",
+	"GRAPH_MAPPING_KEYS=" + key1,
+}
+
+// with returns environment variables of which later ones replace earlier ones.
+func with(environ []string, more ...string) []string {
+	return append(append([]string(nil), environ...), more...)
+}
+
+func rowOf(t *testing.T, st setting) row {
+	t.Helper()
+	for _, r := range table {
+		if r.name == st.name {
+			return r
+		}
+	}
+	t.Fatalf("%s is not in the table of this test", st.name)
+	return row{}
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	for _, st := range allSettings() {
+		t.Run(st.name, func(t *testing.T) {
+			t.Parallel()
+			r := rowOf(t, st)
+			get := func(layers ...layer) any { return r.get(load(layers, false, new(problems))) }
+			expect := func(from string, got, want any) {
+				t.Helper()
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s:\n%s", from, diff)
+				}
+			}
+			env := func(name, text string) layer { return environment([]string{name + "=" + text}) }
+			file := func(name, text string) layer {
+				path := filepath.Join(t.TempDir(), "server.env")
+				if err := os.WriteFile(path, []byte(name+"=\""+text+"\"\n"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return readFile(path, new(problems))
+			}
+
+			expect("default", get(), r.fallback)
+			expect("environment", get(env(st.name, r.value)), r.want)
+			expect("surrounded by spaces", get(env(st.name, " "+r.value+" ")), r.want)
+			expect("empty", get(env(st.name, "")), r.fallback)
+			expect("file", get(file(st.name, r.value)), r.want)
+			expect("environment before file", get(env(st.name, r.value), file(st.name, "other")), r.want)
+			expect("file after empty environment", get(env(st.name, " "), file(st.name, r.value)), r.want)
+			for _, alias := range st.aliases {
+				expect(alias, get(env(alias, r.value)), r.want)
+				expect(alias+" in the file", get(file(alias, r.value)), r.want)
+			}
+			if st.secret {
+				path := filepath.Join(t.TempDir(), "secret")
+				if err := os.WriteFile(path, []byte(r.value+"\n"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				expect("NAME_FILE", get(env(st.name+"_FILE", path)), r.want)
+				expect("NAME_FILE in the file", get(file(st.name+"_FILE", path)), r.want)
+				return
+			}
+			c := parseArgs([]string{"-" + st.flag() + "=" + r.value}, new(problems))
+			expect("flag", get(c.flags), r.want)
+			expect("flag before environment", get(c.flags, env(st.name, "other")), r.want)
+			if !st.boolean {
+				c = parseArgs([]string{"--" + st.flag(), r.value}, new(problems))
+				expect("flag with its value apart", get(c.flags), r.want)
+			}
+		})
+	}
+}
+
+// Every malformed value stops the start. The report names its setting, and repeats
+// neither it nor a secret.
+func TestMalformedSettings(t *testing.T) {
+	t.Parallel()
+	for _, st := range allSettings() {
+		for _, malformed := range rowOf(t, st).malformed {
+			t.Run(st.name+"="+malformed, func(t *testing.T) {
+				t.Parallel()
+				environ := with(enough, st.name+"="+malformed)
+				switch st.name {
+				case "ACS_ENDPOINT":
+					environ = with(environ, "ACS_CONNECTION_STRING=")
+				case "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE":
+					environ = with(environ, "AZURE_CLIENT_SECRET=")
+				}
+				report := reportOf(t, nil, environ)
+				if !strings.Contains(report, "\n  "+st.name) || !strings.Contains(report, "example: "+st.name+"=") ||
+					strings.Count(report, "example: ") != 1 {
+					t.Errorf("the report does not name %s alone, with an example:\n%s", st.name, report)
+				}
+				for _, hidden := range []string{"m4l", "tops3cret", key1} {
+					if strings.Contains(report, hidden) {
+						t.Errorf("the report repeats %q:\n%s", hidden, report)
+					}
+				}
+			})
+		}
+	}
+}
+
+// reportOf runs a program that must not start, and returns what it reports.
+func reportOf(t *testing.T, args, environ []string) (report string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	// Whatever starts in spite of all ends at once.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if status := run(ctx, args, environ, &stdout, &stderr); status != exitSettings {
+		t.Errorf("exit status %d, want %d", status, exitSettings)
+	}
+	if stdout.Len() > 0 {
+		t.Errorf("printed to standard output:\n%s", &stdout)
+	}
+	return stderr.String()
+}
+
+// What belongs together is checked together.
+func TestSettingsTogether(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		environ []string
+		want    []string // parts of lines, one for every problem
+	}{
+		{"several credentials", []string{"AZURE_CLIENT_CERTIFICATE_PATH=/x"}, []string{"OBO_CREDENTIAL is missing: there are several credentials (secret, certificate)"}},
+		{"a credential that is named but absent", []string{"OBO_CREDENTIAL=certificate"}, []string{"AZURE_CLIENT_CERTIFICATE_PATH is missing: OBO_CREDENTIAL asks for it"}},
+		{"no credential", []string{"AZURE_CLIENT_SECRET="}, []string{"AZURE_CLIENT_SECRET is missing: set it, or"}},
+		{"two ways to ACS", []string{"ACS_ENDPOINT=https://a"}, []string{"ACS_ENDPOINT is set, and so is ACS_CONNECTION_STRING"}},
+		{"no way to ACS", []string{"ACS_CONNECTION_STRING="}, []string{"ACS_CONNECTION_STRING is missing"}},
+		{"an absent credential for ACS", []string{"ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://a", "ACS_CREDENTIAL=certificate"},
+			[]string{"AZURE_CLIENT_CERTIFICATE_PATH is missing: ACS_CREDENTIAL asks for it"}},
+		{"Entra ID and ACS outside the public cloud", []string{"AZURE_CLOUD=usgov", "ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://a"}, []string{"ACS_ENTRA_SCOPE is missing"}},
+		{"no keys", []string{"GRAPH_MAPPING_KEYS="}, []string{"GRAPH_MAPPING_KEYS is missing: make a key with `openssl rand -base64 32`"}},
+		{"keys and trust", []string{"GRAPH_UNSIGNED_MAPPINGS=trust"}, []string{"GRAPH_UNSIGNED_MAPPINGS must not be trust with GRAPH_MAPPING_KEYS"}},
+		{"adopt without an end", []string{"GRAPH_UNSIGNED_MAPPINGS=adopt"}, []string{"GRAPH_ADOPT_UNTIL is missing"}},
+		{"an end without adopt", []string{"GRAPH_ADOPT_UNTIL=2027-01-01T00:00:00Z"}, []string{"GRAPH_ADOPT_UNTIL has a meaning only with"}},
+		{"a delay that is too long", []string{"SHUTDOWN_DELAY=10s"}, []string{"SHUTDOWN_TIMEOUT must be more than SHUTDOWN_DELAY and 23s together"}},
+		{"two names that disagree", []string{"azureActiveDirectory_clientId=" + guid1}, []string{"AZURE_CLIENT_ID has two values that differ"}},
+		{"a secret and its file", []string{"AZURE_CLIENT_SECRET_FILE=/m4lformed"}, []string{"AZURE_CLIENT_SECRET is set (environment variable AZURE_CLIENT_SECRET), and so is the file"}},
+		{"a file that is not there", []string{"AZURE_CLIENT_SECRET=", "AZURE_CLIENT_SECRET_FILE=/m4lformed"}, []string{"AZURE_CLIENT_SECRET cannot be read from the file that AZURE_CLIENT_SECRET_FILE names: no such file"}},
+		{"a placeholder", []string{"AZURE_CLIENT_ID=<your_client_id>"}, []string{"AZURE_CLIENT_ID is missing: there is only a placeholder"}},
+		{"a placeholder for a secret", []string{"AZURE_CLIENT_SECRET=<your_secret>"}, []string{"AZURE_CLIENT_SECRET is missing"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			report := reportOf(t, nil, with(enough, test.environ...))
+			for _, want := range test.want {
+				if !strings.Contains(report, "\n  "+want) {
+					t.Errorf("no line begins with %q:\n%s", want, report)
+				}
+			}
+			if n := strings.Count(report, "\n\n  "); n != len(test.want) {
+				t.Errorf("%d problems, want %d:\n%s", n, len(test.want), report)
+			}
+			if strings.Contains(report, "m4lformed") {
+				t.Errorf("the report repeats a value:\n%s", report)
+			}
+		})
+	}
+}
+
+// These start: what is not needed need not be there, and what agrees is no mistake.
+func TestSettingsThatGoTogether(t *testing.T) {
+	t.Parallel()
+	tests := map[string][]string{
+		"the fewest":                      nil,
+		"one value under two names":       {"azureActiveDirectory_clientId=" + guid2},
+		"a placeholder under an alias":    {"azureActiveDirectory_clientId=<your_client_id>"},
+		"memory needs no credential":      {"MAPPING_STORE=memory", "AZURE_CLIENT_SECRET=", "GRAPH_MAPPING_KEYS="},
+		"trust needs no keys":             {"GRAPH_UNSIGNED_MAPPINGS=trust", "GRAPH_MAPPING_KEYS="},
+		"adopt until":                     {"GRAPH_UNSIGNED_MAPPINGS=adopt", "GRAPH_ADOPT_UNTIL=2027-01-01T00:00:00Z"},
+		"a credential among several":      {"OBO_CREDENTIAL=secret", "AZURE_CLIENT_CERTIFICATE_PATH=/x"},
+		"Entra ID and ACS":                {"ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://contoso.communication.azure.com"},
+		"a verified domain":               {"AZURE_TENANT_ID=contoso.onmicrosoft.com"},
+		"the United States' government":   {"AZURE_CLOUD=usgov"},
+		"an instance as C# has it":        {"AzureActiveDirectory__Instance=https://login.microsoftonline.com/"},
+		"scopes as C# has them":           {"CommunicationServices__Scopes__0=voip", "CommunicationServices__Scopes__1=chat"},
+		"everything a platform may add":   {"PORT=8080", "HOME=/", "PATH=/bin"},
+		"every tenant, but only if asked": {"ALLOWED_TENANTS=*"},
+	}
+	for name, environ := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := new(problems)
+			s := load([]layer{environment(with(enough, environ...))}, false, p)
+			logger := slog.New(slog.DiscardHandler)
+			compose(s, surroundings{logger: logger, audit: logger}, p)
+			if p.any() {
+				var report bytes.Buffer
+				p.write(&report)
+				t.Error(report.String())
+			}
+		})
+	}
+}
+
+func TestDependentDefaults(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		environ []string
+		dev     bool
+		get     func(*settings) any
+		want    any
+	}{
+		{"Entra ID in China", []string{"AZURE_CLOUD=china"}, false, func(s *settings) any { return s.authorityHost }, "https://login.partner.microsoftonline.cn"},
+		{"Graph in China", []string{"AZURE_CLOUD=china"}, false, func(s *settings) any { return s.graphBaseURL }, "https://microsoftgraph.chinacloudapi.cn/v1.0"},
+		{"scope for Graph in the US", []string{"AZURE_CLOUD=usgov"}, false, func(s *settings) any { return s.graphScope }, "https://graph.microsoft.us/.default"},
+		{"the scope does not follow the address", []string{"GRAPH_BASE_URL=https://g/v1.0"}, false, func(s *settings) any { return s.graphScope }, "https://graph.microsoft.com/.default"},
+		{"Teams", []string{"AZURE_CLIENT_ID=" + guid1}, false, func(s *settings) any { return s.teamsClients }, []string{guid1}},
+		{"LISTEN_ADDR beats PORT", []string{"LISTEN_ADDR=:1", "PORT=2"}, false, func(s *settings) any { return s.listenAddr }, ":1"},
+		{"-dev listens to this machine", nil, true, func(s *settings) any { return s.listenAddr }, "127.0.0.1:5000"},
+		{"-dev and PORT", []string{"PORT=8080"}, true, func(s *settings) any { return s.listenAddr }, "127.0.0.1:8080"},
+		{"numbered entries", []string{"CommunicationServices__Scopes__0=voip", "CommunicationServices__Scopes__1=chat"}, false,
+			func(s *settings) any { return s.acsTokenScopes }, []string{"voip", "chat"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := load([]layer{environment(test.environ)}, test.dev, new(problems))
+			if diff := cmp.Diff(test.want, test.get(s)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
