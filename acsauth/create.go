@@ -166,7 +166,7 @@ func (s *Service) unmap(ctx context.Context, u User, acsID string, unknown bool,
 		}
 	}
 	var failure Failure
-	if errors.Is(cause, ErrNotMapped) || !errors.As(cause, &failure) && !errors.Is(cause, ErrMappingInvalid) {
+	if unknown || errors.Is(cause, ErrNotMapped) || !errors.As(cause, &failure) && !errors.Is(cause, ErrMappingInvalid) {
 		return &Error{Name: "upstream_unavailable", Message: answers["upstream_unavailable"].message, Err: cause}
 	}
 	return cause

@@ -415,3 +415,71 @@ func (c *adjustableClock) advance(d time.Duration) {
 	defer c.mu.Unlock()
 	c.ahead += d
 }
+
+// Graph shows no mapping, and refuses to create one because there is one.
+func TestCreateDespiteStaleReads(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	replica := s.replica()
+	s.Graph.FreezeReads(s.user, cloud.Freeze{Reads: 3}) // as it is now: without a mapping
+	replica.want(201, "POST", "/api/user")              // one read
+	s.ResetCalls()
+	a := s.want(200, "POST", "/api/user")
+	if a.field("acsUserIdentity") != s.mapped() {
+		t.Errorf("answered %s, mapped is %s", a.body, s.mapped())
+	}
+	if s.CallCount(cloud.OpACSCreate) != 1 {
+		t.Error("no second identity was created: the read was not stale")
+	}
+	s.wantConsistent(1)
+}
+
+// Nobody can find out whether the mapping was stored: it goes, and the identity.
+func TestCreateGivesUp(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, func(set *setup) { set.service.Timeout = 500 * time.Millisecond })
+	s.want(404, "GET", "/api/user") // loads keys and token
+	restore := s.Inject(cloud.Fault{Op: cloud.OpGraphCreate, Hang: true, When: cloud.AfterEffect})
+	a := s.want(503, "POST", "/api/user")
+	if a.field("error") != "upstream_unavailable" {
+		t.Errorf("%s", a.body)
+	}
+	restore()
+	if n := len(s.ACS.Identities()); n != 1 {
+		t.Errorf("%d identities were created", n)
+	}
+	s.wantConsistent(0)
+	if open := s.log.lines("identity report left open: an identity may be orphaned"); len(open) != 0 {
+		t.Errorf("reported as orphaned: %v", open)
+	}
+	s.want(201, "POST", "/api/user")
+	s.wantConsistent(1)
+}
+
+// Another tool has left an extension without an identity.
+func TestCreateRepairsEmptyExtension(t *testing.T) {
+	t.Parallel()
+	for name, identity := range map[string]any{"empty": "", "null": nil, "a number": 7} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSystem(t)
+			s.Graph.SetExtension(s.user, extensionName, map[string]any{"acsUserIdentity": identity, "other": "x"})
+			s.want(404, "GET", "/api/token")
+			s.want(201, "POST", "/api/user")
+			s.want(201, "GET", "/api/token")
+			s.wantConsistent(1)
+		})
+	}
+}
+
+// Graph has not heard everywhere of a deletion: it shows the mapping, and refuses
+// to create another.
+func TestCreateWhileDeletionSpreads(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	s.want(201, "POST", "/api/user")
+	s.Graph.FreezeReads(s.user, cloud.Freeze{For: 500 * time.Millisecond, Creates: true})
+	s.want(204, "DELETE", "/api/user")
+	s.want(201, "POST", "/api/user")
+	s.wantConsistent(1)
+}
