@@ -37,7 +37,7 @@ func TestLifecycleSchedules(t *testing.T) {
 		workers.Go(func() {
 			for seed := range seeds {
 				synctest.Test(t, func(t *testing.T) {
-					runSchedule(t, seed, planOf(seed, time.Duration(50)*time.Millisecond), cloud.Config{InProcess: true})
+					runSchedule(t, seed, planOf(seed, 50*time.Millisecond), cloud.Config{InProcess: true})
 				})
 			}
 		})
@@ -68,7 +68,7 @@ func planOf(seed uint64, scale time.Duration) plan {
 		autoProvision: r.IntN(3) == 0,
 		knowsResource: r.IntN(2) == 0,
 		faults:        []float64{0, 0.1, 0.25, 0.5}[r.IntN(4)],
-		span:          []time.Duration{100, 300, 3000}[r.IntN(3)] * scale,
+		span:          time.Duration([]int{100, 300, 3000}[r.IntN(3)]) * scale,
 		scale:         scale,
 	}
 }
@@ -112,8 +112,8 @@ func runSchedule(t *testing.T, seed uint64, p plan, cfg cloud.Config) {
 			t.Error(err)
 		}
 	}
-	w.late.Wait()
 	_ = wait(context.Background(), 2*w.attemptTimeout()) // exchanges outlive whoever asked for them
+	w.late.Wait()
 	w.calm.Store(true)
 	w.check(processes)
 }

@@ -55,12 +55,12 @@ func TestConcurrentFirstSignInsOnTwoReplicas(t *testing.T) {
 	s := newSystem(t)
 	replica := s.replica()
 	arrived := make(chan struct{}, 2)
-	go_ := make(chan struct{})
-	s.Inject(cloud.Fault{Op: cloud.OpGraphCreate, Times: 2, Do: func() { arrived <- struct{}{}; <-go_ }})
+	released := make(chan struct{})
+	s.Inject(cloud.Fault{Op: cloud.OpGraphCreate, Times: 2, Do: func() { arrived <- struct{}{}; <-released }})
 	go func() {
 		<-arrived
 		<-arrived
-		close(go_)
+		close(released)
 	}()
 	var all sync.WaitGroup
 	answers := make([]answer, 2)

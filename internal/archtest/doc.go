@@ -6,6 +6,8 @@
 //   - surface_test.go: how many identifiers a package may export, and that each
 //     of them is documented.
 //   - files_test.go: how long a file may be, and that nothing sleeps.
+//   - links_test.go, docs_test.go: that the links in the documentation lead
+//     somewhere, and that it names what the code has.
 //
 // The rules are tables. Whoever changes the architecture changes a row, and says
 // in the commit why.

@@ -18,7 +18,7 @@ import (
 )
 
 // create asks for an identity, and returns the error if no answer came.
-func create(t testing.TB, c *cloud.Cloud, ctx context.Context) (reply, error) {
+func create(ctx context.Context, t testing.TB, c *cloud.Cloud) (reply, error) {
 	t.Helper()
 	req := newRequest(t, "POST", c.ACS.URL+"/identities"+apiVersion, "").WithContext(ctx)
 	sign(t, req, accessKey(c.ACS.ConnectionString()), time.Now())
@@ -53,7 +53,7 @@ func TestFaults(t *testing.T) {
 			test.fault.Do = func() { struck = true }
 			remove := c.Inject(test.fault)
 			before := len(c.ACS.Identities())
-			r, err := create(t, c, t.Context())
+			r, err := create(t.Context(), t, c)
 			if r.status != test.status || r.str("error", "code") != test.code || (err != nil) != (test.status == 0) {
 				t.Errorf("%s: %d %s, %v", test.name, r.status, r.body, err)
 			}
@@ -62,7 +62,7 @@ func TestFaults(t *testing.T) {
 			}
 			remove()
 			remove()
-			if r, err := create(t, c, t.Context()); r.status != 201 {
+			if r, err := create(t.Context(), t, c); r.status != 201 {
 				t.Errorf("%s: removed, but %d %v", test.name, r.status, err)
 			}
 		}
@@ -144,7 +144,7 @@ func TestHang(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan error)
 			go func() {
-				_, err := create(t, c, ctx)
+				_, err := create(ctx, t, c)
 				ended <- err
 			}()
 			<-hung
@@ -157,7 +157,7 @@ func TestHang(t *testing.T) {
 			}
 			answered := make(chan int)
 			go func() {
-				r, _ := create(t, c, t.Context())
+				r, _ := create(t.Context(), t, c)
 				answered <- r.status
 			}()
 			<-hung
@@ -181,7 +181,7 @@ func TestCloseReleasesHungCalls(t *testing.T) {
 		c.Inject(cloud.Fault{Hang: true, Do: func() { hung <- struct{}{} }})
 		ended := make(chan error)
 		go func() {
-			_, err := create(t, c, context.Background())
+			_, err := create(context.Background(), t, c)
 			ended <- err
 		}()
 		<-hung
@@ -191,7 +191,7 @@ func TestCloseReleasesHungCalls(t *testing.T) {
 		if err := <-ended; err == nil {
 			t.Error("there was an answer")
 		}
-		if _, err := create(t, c, t.Context()); err == nil {
+		if _, err := create(t.Context(), t, c); err == nil {
 			t.Error("an answer after Close")
 		}
 		if err := c.Close(); err != nil {
@@ -210,7 +210,7 @@ func TestLateEffect(t *testing.T) {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		if _, err := create(t, c, ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 10*time.Second {
+		if _, err := create(ctx, t, c); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 10*time.Second {
 			t.Errorf("after %s: %v", time.Since(began), err)
 		}
 		time.Sleep(49 * time.Second)
@@ -233,7 +233,7 @@ func TestCloseDropsLateEffects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := start(t, cloud.Config{InProcess: true})
 		c.Inject(cloud.Fault{Op: cloud.OpACSCreate, Drop: true, Late: time.Minute})
-		if _, err := create(t, c, t.Context()); !errors.Is(err, io.ErrUnexpectedEOF) {
+		if _, err := create(t.Context(), t, c); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("cut: %v", err)
 		}
 		if err := c.Close(); err != nil {
@@ -313,10 +313,10 @@ func TestTransportTrace(t *testing.T) {
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { written.Add(1) }})
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	if _, err := create(t, c, ended); !errors.Is(err, context.Canceled) || written.Load() != 0 {
+	if _, err := create(ended, t, c); !errors.Is(err, context.Canceled) || written.Load() != 0 {
 		t.Errorf("ended before: %v, written %d", err, written.Load())
 	}
-	if r, err := create(t, c, ctx); r.status != 201 || written.Load() != 1 {
+	if r, err := create(ctx, t, c); r.status != 201 || written.Load() != 1 {
 		t.Errorf("%v, written %d", err, written.Load())
 	}
 }
