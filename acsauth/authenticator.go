@@ -46,6 +46,9 @@ type AuthenticatorConfig struct {
 	Scope string
 	// AllowedClients are the application ids that may call. Default: any.
 	AllowedClients []string
+	// TeamsClients are the application ids whose Teams users' tokens may be
+	// exchanged. Default: ClientID.
+	TeamsClients []string
 	// ClockSkew is how far clocks may differ: more than 0, at most 5 minutes.
 	// Default: 5 minutes.
 	ClockSkew time.Duration
@@ -89,6 +92,10 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 	cfg.TenantID, cfg.ClientID = strings.ToLower(cfg.TenantID), strings.ToLower(cfg.ClientID)
 	cfg.AllowedTenants = lowered(cfg.AllowedTenants)
 	cfg.AllowedClients = lowered(cfg.AllowedClients)
+	cfg.TeamsClients = lowered(cfg.TeamsClients)
+	if len(cfg.TeamsClients) == 0 {
+		cfg.TeamsClients = []string{cfg.ClientID}
+	}
 	cfg.AuthorityHost = cmp.Or(cfg.AuthorityHost, DefaultAuthorityHost)
 	cfg.Scope = cmp.Or(cfg.Scope, "access_as_user")
 	cfg.ClockSkew = cmp.Or(cfg.ClockSkew, maxSkew)
@@ -117,6 +124,9 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 	}
 	if !all(cfg.AllowedClients, isGUID) {
 		mistake("acsauth: AllowedClients must be application (client) ids, GUIDs")
+	}
+	if isGUID(cfg.ClientID) && !all(cfg.TeamsClients, isGUID) {
+		mistake("acsauth: TeamsClients must be application (client) ids, GUIDs")
 	}
 	if slices.Contains(cfg.Audiences, "") {
 		mistake("acsauth: Audiences must not hold an empty one")

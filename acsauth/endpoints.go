@@ -7,9 +7,6 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 )
 
-// maxTeamsToken bounds the header that carries a Teams user's token.
-const maxTeamsToken = 16 << 10
-
 // teamsTokenHeader is where the sibling samples' clients put it.
 const teamsTokenHeader = "Teams-User-Aad-Token"
 
@@ -90,10 +87,14 @@ func (h *Handler) getTeamsToken(w http.ResponseWriter, r *http.Request, u User) 
 		return refuse("invalid_request", "The header teams-user-aad-token is missing or empty. It must hold the user's Entra token for Teams.")
 	case len(sent) > 1:
 		return refuse("invalid_request", "There must be exactly one header teams-user-aad-token.")
-	case len(sent[0]) > maxTeamsToken:
+	case len(sent[0]) > maxToken:
 		return refuse("invalid_request", "The header teams-user-aad-token is longer than 16 KiB.")
 	}
-	token, err := h.cfg.Service.TeamsToken(r.Context(), u, NewSecret(sent[0]))
+	assertion, err := h.cfg.Authenticator.VerifyTeams(r.Context(), u, sent[0])
+	if err != nil {
+		return err
+	}
+	token, err := h.cfg.Service.TeamsToken(r.Context(), assertion)
 	if err != nil {
 		return err
 	}

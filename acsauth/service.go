@@ -48,9 +48,6 @@ type ServiceConfig struct {
 	// MappingTTL is how long [Service.Token] may use a mapping without asking the
 	// store again. Default: [DefaultMappingTTL]. Negative: never.
 	MappingTTL time.Duration
-	// TeamsClients are the applications whose Teams tokens may be exchanged,
-	// GUIDs. Default: none.
-	TeamsClients []string
 	// Timeout bounds an operation that changes something, which goes on when its
 	// caller goes away; cleaning up after it may take up to 8 seconds more.
 	// Default: 15 seconds.
@@ -87,7 +84,6 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 		cfg.Tokens.Scopes = []acsidentity.Scope{acsidentity.ScopeChat, acsidentity.ScopeVoIP}
 	}
 	cfg.ResourceID = strings.ToLower(cfg.ResourceID)
-	cfg.TeamsClients = lowered(cfg.TeamsClients)
 	cfg.MappingTTL = cmp.Or(cfg.MappingTTL, DefaultMappingTTL)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 15*time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
@@ -107,9 +103,6 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 	}
 	if cfg.ResourceID != "" && !isGUID(cfg.ResourceID) {
 		mistake("acsauth: ResourceID must be the immutable id of the ACS resource, a GUID")
-	}
-	if !all(cfg.TeamsClients, isGUID) {
-		mistake("acsauth: TeamsClients must be application (client) ids, GUIDs")
 	}
 	if cfg.Timeout < 0 {
 		mistake("acsauth: Timeout must be positive")

@@ -75,7 +75,8 @@ func (s *system) start() {
 	set := &setup{
 		cloud: c,
 		auth: acsauth.AuthenticatorConfig{
-			TenantID: c.TenantID, ClientID: c.ClientID, AuthorityHost: c.Entra.URL, HTTPClient: c.HTTPClient(), Logger: logger,
+			TenantID: c.TenantID, ClientID: c.ClientID, AuthorityHost: c.Entra.URL, TeamsClients: []string{c.SPAClientID},
+			HTTPClient: c.HTTPClient(), Logger: logger,
 		},
 		obo: obo.Config{
 			ClientID: c.ClientID, Credential: obo.ClientSecret(c.ClientSecret), AuthorityHost: c.Entra.URL, HTTPClient: c.HTTPClient(), Logger: logger,
@@ -84,7 +85,7 @@ func (s *system) start() {
 			BaseURL: c.Graph.URL, Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, HTTPClient: c.HTTPClient(), Logger: logger,
 		},
 		acs:     acsidentity.Config{ConnectionString: c.ACS.ConnectionString(), HTTPClient: c.HTTPClient(), Logger: logger},
-		service: acsauth.ServiceConfig{TeamsClients: []string{c.SPAClientID}, Logger: logger},
+		service: acsauth.ServiceConfig{Logger: logger},
 		handler: acsauth.HandlerConfig{Logger: logger},
 	}
 	for _, change := range s.configure {

@@ -66,9 +66,7 @@ func (a *Authenticator) checkClaims(c claims, keyIssuer string) error {
 		return invalid("The access token's version (ver) is neither 1.0 nor 2.0.")
 	case c.issuer != a.issuer(c.tenantID, c.version):
 		return invalid("The access token's issuer (iss) is not the authority of its tenant and version.")
-	case keyIssuer != "" && strings.ReplaceAll(keyIssuer, "{tenantid}", c.tenantID) != a.issuer(c.tenantID, "2.0"):
-		// The document of keys is shared by many tenants: a key that belongs
-		// to one must not vouch for another.
+	case !a.mayVouch(keyIssuer, c.tenantID):
 		return invalid("The access token is signed with a key of another tenant.")
 	case !a.tenantAllowed(strings.ToLower(c.tenantID)):
 		return invalid("The access token is of a tenant whose users may not call this API.")
@@ -91,6 +89,13 @@ func (a *Authenticator) checkPolicy(c claims) error {
 		return refuse("insufficient_scope", "The access token lacks the scope "+a.cfg.Scope+".")
 	}
 	return nil
+}
+
+// mayVouch reports whether a key that the authority published for keyIssuer may
+// sign for a tenant. The document of keys is shared by many tenants: a key that
+// belongs to one must not vouch for another.
+func (a *Authenticator) mayVouch(keyIssuer, tenantID string) bool {
+	return keyIssuer == "" || strings.ReplaceAll(keyIssuer, "{tenantid}", tenantID) == a.issuer(tenantID, "2.0")
 }
 
 // issuer returns what a token of a tenant and version must name as its issuer.

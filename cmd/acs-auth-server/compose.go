@@ -57,6 +57,7 @@ func newAuthenticator(s *settings, around surroundings, p *problems) *acsauth.Au
 		Audiences:      s.audiences,
 		Scope:          s.requiredScope,
 		AllowedClients: s.allowedClients,
+		TeamsClients:   s.teamsClients,
 		DebugErrors:    s.debugErrors,
 		HTTPClient:     around.client,
 		Logger:         around.logger,
@@ -70,6 +71,7 @@ func newAuthenticator(s *settings, around surroundings, p *problems) *acsauth.Au
 			"Audiences":      "ALLOWED_AUDIENCES",
 			"Scope":          "REQUIRED_SCOPE",
 			"AllowedClients": "ALLOWED_CLIENT_IDS",
+			"TeamsClients":   "TEAMS_CLIENT_IDS",
 		})
 	}
 	return authenticator
@@ -186,7 +188,6 @@ func newService(s *settings, identities *acsidentity.Client, mapper acsauth.Iden
 		AutoProvision:  s.autoProvision,
 		ReplaceForeign: s.replaceForeign,
 		MappingTTL:     s.mappingTTL,
-		TeamsClients:   s.teamsClients,
 		Logger:         around.logger,
 		Audit:          around.audit,
 	}
@@ -198,18 +199,13 @@ func newService(s *settings, identities *acsidentity.Client, mapper acsauth.Iden
 	}
 	service, err := acsauth.NewService(cfg)
 	if err != nil {
-		fields := map[string]string{
+		p.blame(err, map[string]string{
 			"Identities":                     "", // reported by newIdentities
 			"Mapper":                         "", // reported by newMapper
 			"Tokens: TokenOptions.Scopes":    "ACS_TOKEN_SCOPES",
 			"Tokens: TokenOptions.ExpiresIn": "ACS_TOKEN_TTL",
 			"ResourceID":                     "ACS_RESOURCE_ID",
-			"TeamsClients":                   "TEAMS_CLIENT_IDS",
-		}
-		if _, own := p.from["TEAMS_CLIENT_IDS"]; !own {
-			fields["TeamsClients"] = "" // it is AZURE_CLIENT_ID then
-		}
-		p.blame(err, fields)
+		})
 	}
 	return service
 }

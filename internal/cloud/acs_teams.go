@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// teamsAudiences are the ways in which tokens name the API for Teams users.
+var teamsAudiences = []string{teamsAudience, teamsAudience + "/", "1fd5118e-2576-4263-8130-9503064c837a"}
+
 // teams exchanges a Teams user's Entra token for an ACS token of the same
 // lifetime.
 func (a *ACS) teams(call *acsCall) answer {
@@ -47,6 +50,6 @@ func (a *ACS) teams(call *acsCall) answer {
 
 func (a *ACS) goodTeamsToken(t *jwt) bool {
 	scopes := t.claims.scopes()
-	return a.cloud.Entra.genuine(t) && t.validAt(a.cloud.now()) && t.claims.str("aud") == teamsAudience &&
+	return a.cloud.Entra.genuine(t) && t.validAt(a.cloud.now()) && slices.Contains(teamsAudiences, t.claims.str("aud")) &&
 		slices.Contains(scopes, "Teams.ManageCalls") && slices.Contains(scopes, "Teams.ManageChats")
 }
