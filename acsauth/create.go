@@ -36,6 +36,7 @@ func (s *Service) Create(ctx context.Context, u User) (acsID string, created boo
 // ensure returns the mapped identity of u, or creates one. token is nil if the
 // identity existed, and empty unless withToken.
 func (s *Service) ensure(ctx context.Context, u User, withToken bool) (acsID string, token *acsidentity.AccessToken, err error) {
+	s.repair(ctx, u)
 	acsID, err = s.lookup(ctx, u)
 	switch {
 	case err == nil && s.isDeleted(acsID), errors.Is(err, ErrNotMapped):
@@ -67,10 +68,12 @@ func (s *Service) letGo(ctx context.Context, u User, acsID, reason string) error
 // create creates an identity and maps it. The store is the arbiter: whoever comes
 // second deletes what they created and takes the winner's.
 func (s *Service) create(ctx context.Context, u User, withToken bool) (string, *acsidentity.AccessToken, error) {
-	report := s.openReport(ctx, u)
+	report, err := s.openReport(ctx, u, EntryCreate, "")
+	if err != nil {
+		return "", nil, err
+	}
 	token := new(acsidentity.AccessToken)
 	var acsID string
-	var err error
 	if withToken {
 		acsID, *token, err = s.cfg.Identities.CreateIdentityWithToken(ctx, s.cfg.Tokens)
 	} else {
@@ -79,16 +82,18 @@ func (s *Service) create(ctx context.Context, u User, withToken bool) (string, *
 	switch {
 	case err == nil:
 	case acsID != "": // created, but the token that came with it is unusable
+		report.identify(ctx, acsID)
 		s.discard(ctx, u, acsID, report)
 		return "", nil, err
 	case errors.Is(err, acsidentity.ErrOutcomeUnknown):
-		report.orphan(ctx, "", err)
+		report.leave(ctx, err)
 		return "", nil, err
 	default:
 		report.close(ctx, "not created")
 		return "", nil, err
 	}
 	s.learn(resourceOf(acsID))
+	report.identify(ctx, acsID)
 
 	winner, err := s.store(ctx, u, acsID)
 	if err == nil && winner == acsID {
@@ -179,7 +184,7 @@ func (s *Service) discard(ctx context.Context, u User, acsID string, report repo
 	defer cancel()
 	s.markDeleted(acsID)
 	if err := s.cfg.Identities.DeleteIdentity(ctx, acsID); err != nil && s.judge(acsID, err) == accepted {
-		report.orphan(ctx, acsID, err)
+		report.leave(ctx, err)
 		return
 	}
 	report.close(ctx, "deleted")

@@ -3,6 +3,8 @@ package acsauth
 import (
 	"context"
 	"errors"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 )
 
 // Delete deletes the user's ACS identity, which revokes its tokens, and the
@@ -20,6 +22,7 @@ func (s *Service) Delete(ctx context.Context, u User) error {
 // failed half-way still knows what to finish.
 func (s *Service) delete(ctx context.Context, u User) error {
 	s.forget(u)
+	s.repair(ctx, u)
 	acsID, err := s.cfg.Mapper.Lookup(ctx, u)
 	switch {
 	case errors.Is(err, ErrNotMapped):
@@ -30,20 +33,47 @@ func (s *Service) delete(ctx context.Context, u User) error {
 		return err
 	case s.isForeign(acsID):
 		return s.letGo(ctx, u, acsID, "foreign")
-	case !s.isDeleted(acsID):
-		err := s.cfg.Identities.DeleteIdentity(ctx, acsID)
-		switch verdict := s.judge(acsID, err); {
-		case verdict == foreign:
-			return s.letGo(ctx, u, acsID, "foreign")
-		case verdict == accepted && err != nil:
-			return err
-		case err == nil:
-			s.learn(resourceOf(acsID))
-		}
-		s.markDeleted(acsID)
-		s.audit(ctx, "identity_deleted", u, acsID)
+	case s.isDeleted(acsID):
+		return s.cfg.Mapper.Delete(ctx, u, acsID)
 	}
-	return s.cfg.Mapper.Delete(ctx, u, acsID)
+	return s.deleteBoth(ctx, u, acsID)
+}
+
+// deleteBoth deletes an identity and the mapping to it.
+func (s *Service) deleteBoth(ctx context.Context, u User, acsID string) error {
+	report, err := s.openReport(ctx, u, EntryDelete, acsID)
+	if err != nil {
+		return err
+	}
+	err = s.cfg.Identities.DeleteIdentity(ctx, acsID)
+	switch verdict := s.judge(acsID, err); {
+	case verdict == foreign:
+		report.close(ctx, "foreign")
+		return s.letGo(ctx, u, acsID, "foreign")
+	case verdict == accepted && err != nil:
+		if isRefused(err) {
+			report.close(ctx, "not deleted")
+		} else {
+			report.leave(ctx, err)
+		}
+		return err
+	case err == nil:
+		s.learn(resourceOf(acsID))
+	}
+	s.markDeleted(acsID)
+	s.audit(ctx, "identity_deleted", u, acsID)
+	if err := s.cfg.Mapper.Delete(ctx, u, acsID); err != nil {
+		report.leave(ctx, err)
+		return err
+	}
+	report.close(ctx, "deleted")
+	return nil
+}
+
+// isRefused reports whether ACS said that it did not, and will not, do something.
+func isRefused(err error) bool {
+	var refused *acsidentity.Error
+	return errors.As(err, &refused) && refused.StatusCode >= 400 && refused.StatusCode < 500
 }
 
 // Revoke makes ACS refuse all tokens that were issued for the user's identity so

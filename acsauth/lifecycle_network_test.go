@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -251,16 +252,55 @@ func (s *remoteStore) call(ctx context.Context, op string, effect func() (string
 	return id, err
 }
 
+func (s *remoteStore) do(ctx context.Context, op string, effect func() error) error {
+	_, err := s.call(ctx, op, func() (string, error) { return "", effect() })
+	return err
+}
+
 func (s *remoteStore) Lookup(ctx context.Context, u acsauth.User) (id string, err error) {
 	return s.call(ctx, "store.lookup", func() (string, error) { return s.memory.Lookup(context.Background(), u) })
 }
 
 func (s *remoteStore) Create(ctx context.Context, u acsauth.User, acsID string) error {
-	_, err := s.call(ctx, "store.create", func() (string, error) { return "", s.memory.Create(context.Background(), u, acsID) })
-	return err
+	return s.do(ctx, "store.create", func() error { return s.memory.Create(context.Background(), u, acsID) })
 }
 
 func (s *remoteStore) Delete(ctx context.Context, u acsauth.User, acsID string) error {
-	_, err := s.call(ctx, "store.delete", func() (string, error) { return "", s.memory.Delete(context.Background(), u, acsID) })
-	return err
+	return s.do(ctx, "store.delete", func() error { return s.memory.Delete(context.Background(), u, acsID) })
+}
+
+// A remoteJournal is a remoteStore with a journal.
+type remoteJournal struct{ remoteStore }
+
+func (s *remoteJournal) OpenEntry(ctx context.Context, e acsauth.JournalEntry) error {
+	return s.do(ctx, "store.open", func() error { return s.memory.OpenEntry(context.Background(), e) })
+}
+
+func (s *remoteJournal) IdentifyEntry(ctx context.Context, e acsauth.JournalEntry) error {
+	return s.do(ctx, "store.identify", func() error { return s.memory.IdentifyEntry(context.Background(), e) })
+}
+
+func (s *remoteJournal) CloseEntry(ctx context.Context, e acsauth.JournalEntry) error {
+	return s.do(ctx, "store.close", func() error { return s.memory.CloseEntry(context.Background(), e) })
+}
+
+func (s *remoteJournal) OpenEntries(ctx context.Context, u acsauth.User, before time.Time) iter.Seq2[acsauth.JournalEntry, error] {
+	return func(yield func(acsauth.JournalEntry, error) bool) {
+		var found []acsauth.JournalEntry
+		err := s.do(ctx, "store.entries", func() error {
+			found = nil
+			for e := range s.memory.OpenEntries(context.Background(), u, before) {
+				found = append(found, e)
+			}
+			return nil
+		})
+		for _, e := range found {
+			if !yield(e, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(acsauth.JournalEntry{}, err)
+		}
+	}
 }

@@ -30,8 +30,10 @@ type world struct {
 	cloud  *cloud.Cloud
 	base   http.RoundTripper
 	people []*person
-	memory *acsauth.MemoryMapper // the store, unless it is Graph
+	memory *memoryJournal // the store, unless it is Graph
 	plan   plan
+
+	realTime bool // waiting takes time
 
 	late sync.WaitGroup // calls that take effect after their callers gave up
 	calm atomic.Bool    // the network has become reliable
@@ -49,6 +51,7 @@ type world struct {
 type plan struct {
 	gone          cloud.Gone
 	inMemory      bool
+	journals      bool // the store in memory keeps a journal
 	autoProvision bool
 	knowsResource bool
 	faults        float64       // the part of calls that go wrong
@@ -93,7 +96,7 @@ func newWorld(t *testing.T, seed uint64, p plan, cfg cloud.Config) *world {
 		t.Fatal(err)
 	}
 	w := &world{
-		T: t, seed: seed, cloud: c, plan: p, base: c.HTTPClient().Transport,
+		T: t, seed: seed, cloud: c, plan: p, base: c.HTTPClient().Transport, realTime: !cfg.InProcess,
 		counts: map[string]int{}, made: map[string]*person{}, reads: map[string]time.Time{}, excused: map[string]string{},
 	}
 	if cfg.InProcess {
@@ -101,7 +104,7 @@ func newWorld(t *testing.T, seed uint64, p plan, cfg cloud.Config) *world {
 	}
 	c.ACS.SetGone(p.gone)
 	if p.inMemory {
-		w.memory = new(acsauth.MemoryMapper)
+		w.memory = new(memoryJournal)
 	}
 	return w
 }
@@ -120,9 +123,12 @@ func (w *world) start(name string, autoProvision, knowsResource bool) *process {
 	client := &http.Client{Transport: &network{w, p}}
 	attempt := w.attemptTimeout()
 	var mapper acsauth.IdentityMapper
-	if w.memory != nil {
+	switch {
+	case w.plan.journals:
+		mapper = &remoteJournal{remoteStore{w, p}}
+	case w.plan.inMemory:
 		mapper = &remoteStore{w, p}
-	} else {
+	default:
 		mapper = must(w.T, graphmap.New, graphmap.Config{
 			Tokens: must(w.T, obo.New, obo.Config{
 				ClientID: w.cloud.ClientID, Credential: obo.ClientSecret(w.cloud.ClientSecret), AuthorityHost: w.cloud.Entra.URL,
@@ -240,7 +246,25 @@ func (w *world) live(p *person) (ids []string) {
 	return ids
 }
 
-// openReports counts the reports about p that a process left open.
+// reports returns how many reports about p are open, and how many of them name no
+// identity, so that nobody can do anything about it.
+func (w *world) reports(p *person, processes []*process) (open, unknown int) {
+	if w.plan.journals {
+		for e := range w.memory.OpenEntries(context.Background(), p.user, time.Now()) {
+			open++
+			if e.ACSID == "" {
+				unknown++
+			}
+		}
+		return open, unknown
+	}
+	for _, each := range processes {
+		open += each.openReports(p)
+	}
+	return open, open
+}
+
+// openReports counts the reports about a person that a process left open in its log.
 func (p *process) openReports(of *person) int {
 	open := map[any]bool{}
 	for line := range strings.Lines(p.log.String()) {

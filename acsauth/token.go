@@ -58,6 +58,7 @@ func (s *Service) resolve(ctx context.Context, u User) (acsID string, fresh *acs
 		if s.cfg.AutoProvision {
 			id, made, err = s.ensure(ctx, u, true)
 		} else {
+			s.repair(ctx, u)
 			id, err = s.mapped(ctx, u)
 		}
 		if err == nil {

@@ -1,0 +1,163 @@
+package acsauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// An Outcome says what became of a journal entry in [Service.Reconcile].
+type Outcome string
+
+// What becomes of a journal entry.
+const (
+	// OutcomeMapped: the identity is mapped as was intended. The entry is closed.
+	OutcomeMapped Outcome = "mapped"
+	// OutcomeDeleted: the identity was deleted, and with it the user's mapping
+	// to it, if there was one. The entry is closed.
+	OutcomeDeleted Outcome = "deleted"
+	// OutcomeUnknown: nobody knows the identity, nor whether there is one. The
+	// entry stays, as the only trace of it, unless DropUnknown is set.
+	OutcomeUnknown Outcome = "unknown"
+	// OutcomeFailed: the store or ACS failed. The entry stays.
+	OutcomeFailed Outcome = "failed"
+)
+
+// ReconcileOptions say how [Service.Reconcile] works. The zero value is ready.
+type ReconcileOptions struct {
+	// MinAge spares entries that are younger, since their operations may be
+	// under way. Default: as long as an operation can take, by the Service's
+	// Timeout, and half a minute for clocks that differ. Less is safe only
+	// while no server is running.
+	MinAge time.Duration
+	// DryRun makes it look and not touch: outcomes are what would be done.
+	DryRun bool
+	// DropUnknown closes entries whose identity nobody knows.
+	DropUnknown bool
+	// Progress, if not nil, is called after each entry, err being not nil only
+	// with [OutcomeFailed].
+	Progress func(e JournalEntry, outcome Outcome, err error)
+}
+
+// Reconcile repairs what operations left that never came to their end, such as
+// those of a process that was killed: identities that were created and not mapped
+// are deleted, deletions are finished. It can be repeated any number of times, and
+// run on any number of machines at once, while servers are running too.
+//
+// It returns how many entries had which outcome. The error is the store's if it
+// could not list its entries, or tells that some entries failed; it is
+// [errors.ErrUnsupported] if the store keeps no journal ([JournalingMapper]).
+func (s *Service) Reconcile(ctx context.Context, o ReconcileOptions) (map[Outcome]int, error) {
+	journal, ok := s.cfg.Mapper.(JournalingMapper)
+	if !ok {
+		return nil, fmt.Errorf("acsauth: the mapping store keeps no journal: %w", errors.ErrUnsupported)
+	}
+	if o.MinAge == 0 {
+		o.MinAge = s.abandonedAfter()
+	}
+	outcomes := make(map[Outcome]int)
+	for e, err := range journal.OpenEntries(ctx, User{}, s.cfg.Now().Add(-o.MinAge)) {
+		if err != nil {
+			return outcomes, err
+		}
+		outcome, err := s.reconcile(ctx, journal, e, o)
+		outcomes[outcome]++
+		if o.Progress != nil {
+			o.Progress(e, outcome, err)
+		}
+	}
+	if failed := outcomes[OutcomeFailed]; failed > 0 {
+		return outcomes, fmt.Errorf("acsauth: %d journal entries could not be repaired and stay open", failed)
+	}
+	return outcomes, nil
+}
+
+// reconcile repairs one entry in turn with the operations of its user.
+func (s *Service) reconcile(ctx context.Context, journal JournalingMapper, e JournalEntry, o ReconcileOptions) (outcome Outcome, err error) {
+	if o.DryRun {
+		outcome, err = s.foresee(ctx, e)
+	} else {
+		var settled string
+		settled, _, err = s.flights.do(ctx, e.user(), "repair "+e.ID, func(ctx context.Context) (string, error) {
+			outcome, err := s.settle(ctx, journal, e)
+			return string(outcome), err
+		})
+		outcome = Outcome(settled)
+		if err == nil && outcome == OutcomeUnknown && o.DropUnknown {
+			err = journal.CloseEntry(ctx, e)
+		}
+	}
+	if err != nil {
+		outcome = OutcomeFailed
+	}
+	return outcome, err
+}
+
+// repair settles what operations of a user left that never came to their end. A
+// failure does not keep the user from what they want now.
+func (s *Service) repair(ctx context.Context, u User) {
+	journal, ok := s.cfg.Mapper.(JournalingMapper)
+	if !ok {
+		return
+	}
+	for e, err := range journal.OpenEntries(ctx, u, s.cfg.Now().Add(-s.abandonedAfter())) {
+		outcome := OutcomeFailed
+		if err == nil {
+			outcome, err = s.settle(ctx, journal, e)
+		}
+		if err != nil {
+			s.cfg.Logger.WarnContext(ctx, "the journal could not be repaired", "report", e.ID, "user", u.Pseudonym(), "error", err)
+		} else if outcome != OutcomeUnknown {
+			s.cfg.Logger.InfoContext(ctx, "journal entry repaired", "report", e.ID, "user", u.Pseudonym(), "kind", string(e.Kind), "outcome", string(outcome))
+		}
+	}
+}
+
+// settle brings what e was opened for to its end: a creation is undone unless its
+// identity is mapped, a deletion is finished.
+func (s *Service) settle(ctx context.Context, journal JournalingMapper, e JournalEntry) (Outcome, error) {
+	outcome, err := s.foresee(ctx, e)
+	if err != nil || outcome == OutcomeUnknown {
+		return outcome, err
+	}
+	if outcome == OutcomeDeleted {
+		// An identity in our journal is our own: if ACS refuses it, it is gone.
+		if err := s.cfg.Identities.DeleteIdentity(ctx, e.ACSID); err != nil && s.judge(e.ACSID, err) == accepted {
+			return OutcomeFailed, err
+		}
+		s.markDeleted(e.ACSID)
+		s.forget(e.user())
+		if err := s.cfg.Mapper.Delete(ctx, e.user(), e.ACSID); err != nil {
+			return OutcomeFailed, err
+		}
+		s.audit(ctx, "identity_repaired", e.user(), e.ACSID)
+	}
+	return outcome, journal.CloseEntry(ctx, e)
+}
+
+// foresee tells what settling an entry will come to.
+func (s *Service) foresee(ctx context.Context, e JournalEntry) (Outcome, error) {
+	switch {
+	case e.ACSID == "":
+		return OutcomeUnknown, nil
+	case e.Kind == EntryDelete:
+		return OutcomeDeleted, nil
+	}
+	mapped, err := s.cfg.Mapper.Lookup(ctx, e.user())
+	switch {
+	case err == nil && mapped == e.ACSID:
+		return OutcomeMapped, nil
+	case err == nil, errors.Is(err, ErrNotMapped), errors.Is(err, ErrMappingInvalid):
+		return OutcomeDeleted, nil
+	}
+	return OutcomeFailed, err
+}
+
+// abandonedAfter is how old an open entry is when its operation cannot be under
+// way any more.
+func (s *Service) abandonedAfter() time.Duration {
+	return s.cfg.Timeout + 2*cleanupTimeout + 30*time.Second
+}
+
+func (e JournalEntry) user() User { return User{TenantID: e.TenantID, ObjectID: e.ObjectID} }
