@@ -224,11 +224,13 @@ func synthetic(r *http.Request, status int, retryAfter string) *http.Response {
 	}
 }
 
-// A remoteStore is the world's store in memory, at the other end of the network.
-// It can compare and delete.
+// A remoteStore is a store in memory at the other end of the network. It can
+// compare and delete.
 type remoteStore struct {
 	*world
 	process *process
+	name    string
+	store   acsauth.IdentityMapper
 }
 
 func (s *remoteStore) call(ctx context.Context, op string, effect func() (string, error)) (string, error) {
@@ -258,15 +260,15 @@ func (s *remoteStore) do(ctx context.Context, op string, effect func() error) er
 }
 
 func (s *remoteStore) Lookup(ctx context.Context, u acsauth.User) (id string, err error) {
-	return s.call(ctx, "store.lookup", func() (string, error) { return s.memory.Lookup(context.Background(), u) })
+	return s.call(ctx, s.name+".lookup", func() (string, error) { return s.store.Lookup(context.Background(), u) })
 }
 
 func (s *remoteStore) Create(ctx context.Context, u acsauth.User, acsID string) error {
-	return s.do(ctx, "store.create", func() error { return s.memory.Create(context.Background(), u, acsID) })
+	return s.do(ctx, s.name+".create", func() error { return s.store.Create(context.Background(), u, acsID) })
 }
 
 func (s *remoteStore) Delete(ctx context.Context, u acsauth.User, acsID string) error {
-	return s.do(ctx, "store.delete", func() error { return s.memory.Delete(context.Background(), u, acsID) })
+	return s.do(ctx, s.name+".delete", func() error { return s.store.Delete(context.Background(), u, acsID) })
 }
 
 // A remoteJournal is a remoteStore with a journal.

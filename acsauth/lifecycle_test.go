@@ -70,6 +70,7 @@ func planOf(seed uint64, scale time.Duration) plan {
 		scale:         scale,
 	}
 	p.journals = p.inMemory && r.IntN(2) == 0
+	p.moves = p.journals && r.IntN(2) == 0
 	return p
 }
 

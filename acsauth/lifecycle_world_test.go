@@ -19,6 +19,7 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/graphmap"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/movemap"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/obo"
 )
 
@@ -30,7 +31,8 @@ type world struct {
 	cloud  *cloud.Cloud
 	base   http.RoundTripper
 	people []*person
-	memory *memoryJournal // the store, unless it is Graph
+	memory *memoryJournal        // the store, unless it is Graph
+	old    *acsauth.MemoryMapper // the store that mappings move from, if they do
 	plan   plan
 
 	realTime bool // waiting takes time
@@ -52,6 +54,7 @@ type plan struct {
 	gone          cloud.Gone
 	inMemory      bool
 	journals      bool // the store in memory keeps a journal
+	moves         bool // from another store in memory to that one
 	autoProvision bool
 	knowsResource bool
 	faults        float64       // the part of calls that go wrong
@@ -104,7 +107,7 @@ func newWorld(t *testing.T, seed uint64, p plan, cfg cloud.Config) *world {
 	}
 	c.ACS.SetGone(p.gone)
 	if p.inMemory {
-		w.memory = new(memoryJournal)
+		w.memory, w.old = new(memoryJournal), new(acsauth.MemoryMapper)
 	}
 	return w
 }
@@ -112,7 +115,13 @@ func newWorld(t *testing.T, seed uint64, p plan, cfg cloud.Config) *world {
 func (w *world) addPerson() {
 	u := w.cloud.Entra.AddUser(cloud.User{ObjectID: fmt.Sprintf("00000000-0000-4000-8000-%012d", len(w.people))})
 	token := w.cloud.Entra.UserToken(u, cloud.TokenOptions{Lifetime: 24 * time.Hour})
-	w.people = append(w.people, &person{User: u, user: acsauth.User{TenantID: u.TenantID, ObjectID: u.ObjectID, Assertion: acsauth.NewSecret(token)}})
+	p := &person{User: u, user: acsauth.User{TenantID: u.TenantID, ObjectID: u.ObjectID, Assertion: acsauth.NewSecret(token)}}
+	w.people = append(w.people, p)
+	if w.plan.moves {
+		id := w.cloud.ACS.AddIdentity()
+		w.made[id] = p
+		w.watch(p, func() { _ = w.old.Create(context.Background(), p.user, id) })
+	}
 }
 
 // start starts a process.
@@ -124,10 +133,14 @@ func (w *world) start(name string, autoProvision, knowsResource bool) *process {
 	attempt := w.attemptTimeout()
 	var mapper acsauth.IdentityMapper
 	switch {
+	case w.plan.moves:
+		mapper = must(w.T, movemap.New, movemap.Config{
+			From: &remoteStore{w, p, "old", w.old}, To: &remoteJournal{remoteStore{w, p, "store", w.memory}},
+		})
 	case w.plan.journals:
-		mapper = &remoteJournal{remoteStore{w, p}}
+		mapper = &remoteJournal{remoteStore{w, p, "store", w.memory}}
 	case w.plan.inMemory:
-		mapper = &remoteStore{w, p}
+		mapper = &remoteStore{w, p, "store", w.memory}
 	default:
 		mapper = must(w.T, graphmap.New, graphmap.Config{
 			Tokens: must(w.T, obo.New, obo.Config{
@@ -165,8 +178,12 @@ func (m mortal) Write(b []byte) (int, error) {
 // mapped returns what the store holds for p; "" if nothing.
 func (w *world) mapped(p *person) string {
 	if w.memory != nil {
-		id, _ := w.memory.Lookup(context.Background(), p.user)
-		return id
+		for _, store := range []acsauth.IdentityMapper{w.memory, w.old} {
+			if id, err := store.Lookup(context.Background(), p.user); err == nil {
+				return id
+			}
+		}
+		return ""
 	}
 	properties, _ := w.cloud.Graph.Extension(p.User, extensionName)
 	id, _ := properties["acsUserIdentity"].(string)
@@ -211,7 +228,9 @@ func (w *world) mappedSince(p *person, acsID string) (from time.Time) {
 func (w *world) erase(p *person) {
 	before, _ := w.watch(p, func() {
 		if w.memory != nil {
-			_ = w.memory.Delete(context.Background(), p.user, w.mapped(p))
+			id := w.mapped(p)
+			_ = w.old.Delete(context.Background(), p.user, id)
+			_ = w.memory.Delete(context.Background(), p.user, id)
 		} else {
 			w.cloud.Graph.DeleteExtension(p.User, extensionName)
 		}

@@ -12,8 +12,10 @@ import (
 // trials. The zero value is empty and ready. It must not be copied.
 type MemoryMapper struct {
 	mu  sync.Mutex
-	ids map[string]string
+	ids map[memoryKey]string
 }
+
+type memoryKey struct{ tenantID, objectID string }
 
 var _ IdentityMapper = (*MemoryMapper)(nil)
 
@@ -22,9 +24,10 @@ func (m *MemoryMapper) Lookup(ctx context.Context, u User) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
+	key := memoryKey{u.TenantID, u.ObjectID}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if id := m.ids[u.key()]; id != "" {
+	if id := m.ids[key]; id != "" {
 		return id, nil
 	}
 	return "", ErrNotMapped
@@ -38,16 +41,17 @@ func (m *MemoryMapper) Create(ctx context.Context, u User, acsID string) error {
 	if acsID == "" {
 		return fmt.Errorf("%w: the identity is empty", ErrNotStored)
 	}
+	key := memoryKey{u.TenantID, u.ObjectID}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch m.ids[u.key()] {
+	switch m.ids[key] {
 	case acsID:
 		return nil
 	case "":
 		if m.ids == nil {
-			m.ids = make(map[string]string)
+			m.ids = make(map[memoryKey]string)
 		}
-		m.ids[u.key()] = acsID
+		m.ids[key] = acsID
 		return nil
 	default:
 		return ErrAlreadyMapped
@@ -59,10 +63,11 @@ func (m *MemoryMapper) Delete(ctx context.Context, u User, acsID string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	key := memoryKey{u.TenantID, u.ObjectID}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.ids[u.key()] == acsID {
-		delete(m.ids, u.key())
+	if m.ids[key] == acsID {
+		delete(m.ids, key)
 	}
 	return nil
 }

@@ -76,6 +76,29 @@ func TestJournalOfOperations(t *testing.T) {
 	}
 }
 
+// A mappingJournal writes down the open entries at the time of each Create.
+type mappingJournal struct {
+	memoryJournal
+	during []acsauth.JournalEntry
+}
+
+func (m *mappingJournal) Create(ctx context.Context, u acsauth.User, acsID string) error {
+	m.during = append(m.during, m.open()...)
+	return m.memoryJournal.Create(ctx, u, acsID)
+}
+
+// From the moment that an identity has a name, the journal has it too: a process
+// that dies before the identity is mapped leaves enough to find it.
+func TestJournalNamesIdentities(t *testing.T) {
+	t.Parallel()
+	journal := new(mappingJournal)
+	s := newSystem(t, func(set *setup) { set.service.Mapper = journal })
+	s.want(201, "POST", "/api/user")
+	if len(journal.during) != 1 || journal.during[0].ACSID != s.live()[0] {
+		t.Errorf("entries while %s was being mapped: %+v", s.live()[0], journal.during)
+	}
+}
+
 // What an operation leaves in the journal if one of its calls fails.
 func TestJournalOfFailures(t *testing.T) {
 	t.Parallel()

@@ -22,8 +22,8 @@ const (
 	// still shows it, because a store may answer with what it was.
 	deletedFor = time.Minute
 
-	maxRemembered      = 100_000
-	maxRememberedBytes = 64 << 20
+	defaultCacheMaxEntries = 100_000
+	defaultCacheMaxBytes   = 64 << 20
 )
 
 // ServiceConfig says how a [Service] works. The two required fields are
@@ -48,6 +48,12 @@ type ServiceConfig struct {
 	// MappingTTL is how long [Service.Token] may use a mapping without asking the
 	// store again. Default: [DefaultMappingTTL]. Negative: never.
 	MappingTTL time.Duration
+	// CacheMaxEntries and CacheMaxBytes bound what is remembered: mappings, and
+	// for a minute the identities that were deleted, each in half of the room.
+	// What has been used least recently goes first. The bytes include an
+	// allowance for bookkeeping. Defaults: 100,000 entries and 64 MiB.
+	CacheMaxEntries int
+	CacheMaxBytes   int64
 	// Timeout bounds an operation that changes something, which goes on when its
 	// caller goes away; cleaning up after it may take up to 8 seconds more.
 	// Default: 15 seconds.
@@ -85,6 +91,8 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 	}
 	cfg.ResourceID = strings.ToLower(cfg.ResourceID)
 	cfg.MappingTTL = cmp.Or(cfg.MappingTTL, DefaultMappingTTL)
+	cfg.CacheMaxEntries = cmp.Or(cfg.CacheMaxEntries, defaultCacheMaxEntries)
+	cfg.CacheMaxBytes = cmp.Or(cfg.CacheMaxBytes, defaultCacheMaxBytes)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 15*time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	cfg.Audit = cmp.Or(cfg.Audit, cfg.Logger)
@@ -104,6 +112,9 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 	if cfg.ResourceID != "" && !isGUID(cfg.ResourceID) {
 		mistake("acsauth: ResourceID must be the immutable id of the ACS resource, a GUID")
 	}
+	if cfg.CacheMaxEntries < 0 || cfg.CacheMaxBytes < 0 {
+		mistake("acsauth: CacheMaxEntries and CacheMaxBytes must not be negative")
+	}
 	if cfg.Timeout < 0 {
 		mistake("acsauth: Timeout must be positive")
 	}
@@ -114,8 +125,8 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 	s := &Service{
 		cfg:        cfg,
 		flights:    newFlights(cfg.Timeout, cfg.Logger),
-		remembered: lru.New[string, string](maxRemembered, maxRememberedBytes, cfg.Now),
-		deleted:    lru.New[string, struct{}](maxRemembered, maxRememberedBytes, cfg.Now),
+		remembered: lru.New[string, string](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
+		deleted:    lru.New[string, struct{}](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
 	}
 	s.learn(cfg.ResourceID)
 	return s, nil

@@ -370,8 +370,8 @@ func TestOneOfTheWaitersHasABetterToken(t *testing.T) {
 
 func TestServiceConfigMistakes(t *testing.T) {
 	t.Parallel()
-	_, err := acsauth.NewService(acsauth.ServiceConfig{ResourceID: "mine", Timeout: -1})
-	for _, field := range []string{"Identities", "Mapper", "ResourceID", "Timeout"} {
+	_, err := acsauth.NewService(acsauth.ServiceConfig{ResourceID: "mine", Timeout: -1, CacheMaxBytes: -1})
+	for _, field := range []string{"Identities", "Mapper", "ResourceID", "Timeout", "CacheMaxBytes"} {
 		if err == nil || !strings.Contains(err.Error(), "acsauth: "+field) {
 			t.Errorf("%s is not mentioned in:\n%v", field, err)
 		}

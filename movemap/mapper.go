@@ -1,0 +1,104 @@
+package movemap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+)
+
+// Config says which stores a mapper is made of. Both fields are required.
+type Config struct {
+	// From is the old store. It is read, and mappings are deleted from it; it
+	// gets no new ones. What has moved stays there until it is deleted.
+	From acsauth.IdentityMapper
+	// To is the new store. If it keeps a journal ([acsauth.JournalingMapper]),
+	// so does the mapper.
+	To acsauth.IdentityMapper
+}
+
+// New returns a store made of two. It is safe for concurrent use if both of them
+// are, and does no I/O. Its errors are those of the stores.
+func New(cfg Config) (acsauth.IdentityMapper, error) {
+	var mistakes []error
+	if cfg.From == nil {
+		mistakes = append(mistakes, errors.New("movemap: From is required: the old store"))
+	}
+	if cfg.To == nil {
+		mistakes = append(mistakes, errors.New("movemap: To is required: the new store"))
+	}
+	if len(mistakes) > 0 {
+		return nil, errors.Join(mistakes...)
+	}
+	m := &mapper{cfg.From, cfg.To}
+	if j, ok := cfg.To.(acsauth.JournalingMapper); ok {
+		return &journaling{m, j}, nil
+	}
+	return m, nil
+}
+
+type mapper struct{ from, to acsauth.IdentityMapper }
+
+// journaling is a mapper whose new store keeps a journal.
+type journaling struct {
+	*mapper
+	journal
+}
+
+// A journal is what an [acsauth.JournalingMapper] has besides mappings.
+type journal interface {
+	OpenEntry(ctx context.Context, e acsauth.JournalEntry) error
+	IdentifyEntry(ctx context.Context, e acsauth.JournalEntry) error
+	CloseEntry(ctx context.Context, e acsauth.JournalEntry) error
+	OpenEntries(ctx context.Context, u acsauth.User, before time.Time) iter.Seq2[acsauth.JournalEntry, error]
+}
+
+var _ acsauth.JournalingMapper = (*journaling)(nil)
+
+// Lookup implements [acsauth.IdentityMapper]. It moves what it finds in the old
+// store alone.
+func (m *mapper) Lookup(ctx context.Context, u acsauth.User) (string, error) {
+	acsID, err := m.to.Lookup(ctx, u)
+	if !errors.Is(err, acsauth.ErrNotMapped) {
+		return acsID, err
+	}
+	old, err := m.from.Lookup(ctx, u)
+	if err != nil {
+		return "", err
+	}
+	switch err := m.to.Create(ctx, u, old); {
+	case err == nil:
+		return old, nil
+	case errors.Is(err, acsauth.ErrAlreadyMapped):
+		return m.to.Lookup(ctx, u)
+	default:
+		return "", err
+	}
+}
+
+// Create implements [acsauth.IdentityMapper]. The new store is the arbiter, once
+// what is in the old one has moved.
+func (m *mapper) Create(ctx context.Context, u acsauth.User, acsID string) error {
+	switch held, err := m.Lookup(ctx, u); {
+	case err == nil && held == acsID:
+		return nil
+	case err == nil:
+		return fmt.Errorf("movemap: %w", acsauth.ErrAlreadyMapped)
+	case !errors.Is(err, acsauth.ErrNotMapped):
+		return errors.Join(acsauth.ErrNotStored, err)
+	}
+	return m.to.Create(ctx, u, acsID)
+}
+
+// Delete implements [acsauth.IdentityMapper]. The old store comes first: if the
+// call ends in between, the mapping is still in the new one, and does not come back
+// from the old one after it has gone there.
+func (m *mapper) Delete(ctx context.Context, u acsauth.User, acsID string) error {
+	if err := m.from.Delete(ctx, u, acsID); err != nil {
+		return err
+	}
+	return m.to.Delete(ctx, u, acsID)
+}

@@ -1,0 +1,188 @@
+package movemap_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth/acsauthtest"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/movemap"
+)
+
+var (
+	ada   = acsauth.User{TenantID: "11111111-1111-4111-8111-111111111111", ObjectID: "22222222-2222-4222-8222-222222222222"}
+	grace = acsauth.User{TenantID: "11111111-1111-4111-8111-111111111111", ObjectID: "33333333-3333-4333-8333-333333333333"}
+)
+
+func compose(t *testing.T, from, to acsauth.IdentityMapper) acsauth.IdentityMapper {
+	t.Helper()
+	m, err := movemap.New(movemap.Config{From: from, To: to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// The composed store keeps the contract of any store.
+func TestContract(t *testing.T) {
+	t.Parallel()
+	acsauthtest.TestMapper(t, func(t *testing.T) acsauth.IdentityMapper {
+		return compose(t, new(acsauth.MemoryMapper), new(acsauth.MemoryMapper))
+	}, nil)
+}
+
+func holds(t *testing.T, m acsauth.IdentityMapper, u acsauth.User, want string) {
+	t.Helper()
+	got, err := m.Lookup(t.Context(), u)
+	if want == "" && !errors.Is(err, acsauth.ErrNotMapped) || want != "" && (err != nil || got != want) {
+		t.Errorf("Lookup = %q, %v; want %q", got, err, want)
+	}
+}
+
+func create(t *testing.T, m acsauth.IdentityMapper, u acsauth.User, id string) {
+	t.Helper()
+	if err := m.Create(t.Context(), u, id); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A mapping moves when it is looked up, and before anything is created over it. It
+// stays in the old store, so that there is a way back.
+func TestMove(t *testing.T) {
+	t.Parallel()
+	from, to := new(acsauth.MemoryMapper), new(acsauth.MemoryMapper)
+	m := compose(t, from, to)
+	create(t, from, ada, "8:acs:ada")
+	create(t, from, grace, "8:acs:grace")
+
+	holds(t, m, ada, "8:acs:ada")
+	holds(t, to, ada, "8:acs:ada")
+	holds(t, from, ada, "8:acs:ada")
+
+	if err := m.Create(t.Context(), grace, "8:acs:other"); !errors.Is(err, acsauth.ErrAlreadyMapped) {
+		t.Errorf("Create over a mapping in the old store: %v; want ErrAlreadyMapped", err)
+	}
+	holds(t, to, grace, "8:acs:grace")
+	create(t, m, grace, "8:acs:grace") // the value that is there
+}
+
+// New mappings are in the new store alone.
+func TestNewMappings(t *testing.T) {
+	t.Parallel()
+	from, to := new(acsauth.MemoryMapper), new(acsauth.MemoryMapper)
+	create(t, compose(t, from, to), ada, "8:acs:ada")
+	holds(t, to, ada, "8:acs:ada")
+	holds(t, from, ada, "")
+}
+
+// What is deleted does not come back from the old store, whichever of the two fails.
+func TestDelete(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name               string
+		oldFails, newFails bool
+	}{{"both work", false, false}, {"the old store fails", true, false}, {"the new store fails", false, true}} {
+		from, to := new(fragile), new(fragile)
+		m := compose(t, from, to)
+		create(t, from, ada, "8:acs:ada")
+		holds(t, m, ada, "8:acs:ada")
+
+		from.fails, to.fails = test.oldFails, test.newFails
+		err := m.Delete(t.Context(), ada, "8:acs:ada")
+		from.fails, to.fails = false, false
+		if (err != nil) != (test.oldFails || test.newFails) {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		if err != nil {
+			holds(t, m, ada, "8:acs:ada") // so that it can be repeated
+			if err := m.Delete(t.Context(), ada, "8:acs:ada"); err != nil {
+				t.Errorf("%s: repeated: %v", test.name, err)
+			}
+		}
+		holds(t, m, ada, "")
+	}
+}
+
+// An invalid mapping in the old store is neither moved nor overwritten.
+func TestInvalid(t *testing.T) {
+	t.Parallel()
+	to := new(acsauth.MemoryMapper)
+	m := compose(t, invalid{}, to)
+	if _, err := m.Lookup(t.Context(), ada); !errors.Is(err, acsauth.ErrMappingInvalid) {
+		t.Errorf("Lookup: %v; want ErrMappingInvalid", err)
+	}
+	if err := m.Create(t.Context(), ada, "8:acs:ada"); !errors.Is(err, acsauth.ErrMappingInvalid) || !errors.Is(err, acsauth.ErrNotStored) {
+		t.Errorf("Create: %v; want ErrMappingInvalid and ErrNotStored", err)
+	}
+	holds(t, to, ada, "")
+}
+
+// While the old store is down, users who have moved are served.
+func TestOldStoreDown(t *testing.T) {
+	t.Parallel()
+	from, to := &fragile{fails: true}, new(acsauth.MemoryMapper)
+	m := compose(t, from, to)
+	create(t, to, ada, "8:acs:ada")
+	holds(t, m, ada, "8:acs:ada")
+	if _, err := m.Lookup(t.Context(), grace); !errors.Is(err, errDown) {
+		t.Errorf("Lookup: %v; want the old store's error", err)
+	}
+	if err := m.Create(t.Context(), grace, "8:acs:grace"); !errors.Is(err, errDown) || !errors.Is(err, acsauth.ErrNotStored) {
+		t.Errorf("Create: %v; want the old store's error, and ErrNotStored", err)
+	}
+	holds(t, to, grace, "")
+}
+
+// It keeps a journal exactly if the new store does.
+func TestJournal(t *testing.T) {
+	t.Parallel()
+	if _, ok := compose(t, new(acsauth.MemoryMapper), new(acsauth.MemoryMapper)).(acsauth.JournalingMapper); ok {
+		t.Error("there is a journal that the new store does not have")
+	}
+	if _, ok := compose(t, new(acsauth.MemoryMapper), journaling{}).(acsauth.JournalingMapper); !ok {
+		t.Error("the new store's journal is missing")
+	}
+}
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	_, err := movemap.New(movemap.Config{})
+	for _, field := range []string{"From", "To"} {
+		if err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%v; want %s to be mentioned", err, field)
+		}
+	}
+}
+
+var errDown = errors.New("down")
+
+// A fragile store fails when told to.
+type fragile struct {
+	acsauth.MemoryMapper
+	fails bool
+}
+
+func (f *fragile) Lookup(ctx context.Context, u acsauth.User) (string, error) {
+	if f.fails {
+		return "", errDown
+	}
+	return f.MemoryMapper.Lookup(ctx, u)
+}
+
+func (f *fragile) Delete(ctx context.Context, u acsauth.User, acsID string) error {
+	if f.fails {
+		return errDown
+	}
+	return f.MemoryMapper.Delete(ctx, u, acsID)
+}
+
+// An invalid store holds an invalid mapping for everybody.
+type invalid struct{ acsauth.IdentityMapper }
+
+func (invalid) Lookup(context.Context, acsauth.User) (string, error) {
+	return "", acsauth.ErrMappingInvalid
+}
+
+type journaling struct{ acsauth.JournalingMapper }
