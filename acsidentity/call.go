@@ -29,12 +29,16 @@ type call struct {
 	decode    func([]byte) error // reads the body of a success; nil: there is none
 	once      bool               // must not happen twice: a create
 	id        string             // the client request id, shared by the attempts
+
+	// credential is in place of one that the service has refused. Zero: none was.
+	credential Credential
 }
 
 // An attempt is how sending a call once ended.
 type attempt struct {
 	err    *Error      // nil: well
 	header http.Header // of the answer, if one came
+	used   Credential  // authenticated it
 	effect bool        // the service may have done what it was asked to
 	anew   bool        // another attempt may end better
 }
@@ -49,6 +53,12 @@ func (c *Client) do(ctx context.Context, cl call) error {
 			return nil
 		}
 		effect = effect || a.effect
+		if a.err.refusesCredential() && cl.credential == (Credential{}) {
+			if other, ok := c.instead(ctx, a.used); ok {
+				cl.credential = other
+				continue
+			}
+		}
 		if a.anew && !(cl.once && effect) && ctx.Err() == nil {
 			wait, ok := c.retry.Delay(n, a.header, c.now())
 			if ok && httpx.Sleep(ctx, wait) == nil {
@@ -64,6 +74,15 @@ func (c *Client) do(ctx context.Context, cl call) error {
 		}
 		return a.err
 	}
+}
+
+// instead returns what to use in place of a credential that the service refused,
+// and whether there is anything else.
+func (c *Client) instead(ctx context.Context, refused Credential) (Credential, bool) {
+	ctx, cancel := context.WithTimeout(ctx, c.attemptTimeout)
+	defer cancel()
+	other, err := c.credential.current(ctx, refused)
+	return other, err == nil && other != refused
 }
 
 // also joins two errors in one line; second may be nil.
@@ -105,8 +124,15 @@ func (c *Client) send(caller context.Context, cl call) attempt {
 	defer cancel()
 	failed := &Error{Operation: cl.operation, ClientRequestID: cl.id}
 
+	used, err := cl.credential, error(nil)
+	if used == (Credential{}) {
+		used, err = c.credential.current(ctx, Credential{})
+	}
 	var w wire
-	req, err := c.newRequest(httptrace.WithClientTrace(ctx, w.trace()), cl)
+	var req *http.Request
+	if err == nil {
+		req, err = c.newRequest(httptrace.WithClientTrace(ctx, w.trace()), cl, used)
+	}
 	if err == nil {
 		err = ctx.Err() // asking the credential may have taken a while
 	}
@@ -161,6 +187,7 @@ func (c *Client) send(caller context.Context, cl call) attempt {
 	return attempt{
 		err:    failed,
 		header: resp.Header,
+		used:   used,
 		effect: !refused(resp.StatusCode, told),
 		anew:   cutOff || temporary(resp.StatusCode),
 	}
@@ -176,7 +203,7 @@ func (c *Client) late(attempt, caller context.Context, err error) error {
 
 // newRequest makes the request of one attempt: the signature holds the time, so
 // none is used twice.
-func (c *Client) newRequest(ctx context.Context, cl call) (*http.Request, error) {
+func (c *Client) newRequest(ctx context.Context, cl call, credential Credential) (*http.Request, error) {
 	target := c.endpoint.String() + cl.path + "?api-version=" + c.apiVersion
 	req, err := http.NewRequestWithContext(ctx, cl.method, target, bytes.NewReader(cl.body))
 	if err != nil {
@@ -189,7 +216,7 @@ func (c *Client) newRequest(ctx context.Context, cl call) (*http.Request, error)
 	req.Header.Set("User-Agent", httpx.UserAgent())
 	req.Header.Set("x-ms-client-request-id", cl.id)
 	req.Header.Set("x-ms-return-client-request-id", "true")
-	if err := c.credential.authorize(ctx, req, cl.body, c.now()); err != nil {
+	if err := credential.authorize(ctx, req, cl.body, c.now()); err != nil {
 		return nil, err
 	}
 	return req, nil

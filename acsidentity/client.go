@@ -72,6 +72,15 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// Format prints a Config as fmt does otherwise, but not its ConnectionString.
+func (cfg Config) Format(f fmt.State, verb rune) {
+	if cfg.ConnectionString != "" {
+		cfg.ConnectionString = "[redacted]"
+	}
+	type plain Config // has no Format
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(cfg))
+}
+
 // A Client calls the identity API of one ACS resource. It is safe for concurrent
 // use. Make one with [New], and keep it: it keeps connections open.
 type Client struct {
@@ -103,7 +112,7 @@ func New(cfg Config) (*Client, error) {
 		logger:         cfg.Logger,
 	}
 
-	switch separate := cfg.Endpoint != "" || !cfg.Credential.isZero(); {
+	switch separate := cfg.Endpoint != "" || cfg.Credential != (Credential{}); {
 	case cfg.ConnectionString != "" && separate:
 		mistaken("Config.ConnectionString and Config.Endpoint with Config.Credential exclude each other: set one or the other")
 	case cfg.ConnectionString != "":
@@ -119,8 +128,8 @@ func New(cfg Config) (*Client, error) {
 		if c.endpoint, err = parseEndpoint(cfg.Endpoint); err != nil {
 			mistaken("Config.Endpoint %w", err)
 		}
-		if cfg.Credential.isZero() {
-			mistaken("Config.Credential is missing: use AccessKey, AccessKeyFunc or BearerToken")
+		if cfg.Credential == (Credential{}) {
+			mistaken("Config.Credential is missing: use AccessKey, BearerToken or CredentialFunc")
 		} else if cfg.Credential.err != nil {
 			mistaken("Config.Credential: %w", cfg.Credential.err)
 		}

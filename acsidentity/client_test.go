@@ -29,7 +29,7 @@ func TestNewReportsMistakes(t *testing.T) {
 		"host outside ASCII":         {acsidentity.Config{Endpoint: "https://bücher.example", Credential: good}, []string{"ASCII letters"}},
 		"key is not base64":          {acsidentity.Config{Endpoint: endpoint, Credential: acsidentity.AccessKey("s3cret!")}, []string{"not standard base64"}},
 		"key is empty":               {acsidentity.Config{Endpoint: endpoint, Credential: acsidentity.AccessKey("")}, []string{"not standard base64"}},
-		"nil key function":           {acsidentity.Config{Endpoint: endpoint, Credential: acsidentity.AccessKeyFunc(nil)}, []string{"AccessKeyFunc is nil"}},
+		"nil credential function":    {acsidentity.Config{Endpoint: endpoint, Credential: acsidentity.CredentialFunc(nil)}, []string{"CredentialFunc is nil"}},
 		"nil token function":         {acsidentity.Config{Endpoint: endpoint, Credential: acsidentity.BearerToken(nil)}, []string{"BearerToken is nil"}},
 		"version is no date":         {acsidentity.Config{Endpoint: endpoint, Credential: good, APIVersion: "latest&x=y"}, []string{"Config.APIVersion"}},
 		"version without a lifetime": {acsidentity.Config{Endpoint: endpoint, Credential: good, APIVersion: "2022-06-01"}, []string{"too old"}},

@@ -19,19 +19,25 @@ import (
 const EntraScope = "https://communication.azure.com//.default"
 
 // A Credential authenticates the calls to an ACS resource. Make one with
-// [AccessKey], [AccessKeyFunc] or [BearerToken]; [New] refuses the zero value
-// and one made from something unusable.
+// [AccessKey] or [BearerToken], or with [CredentialFunc] if it can change; [New]
+// refuses the zero value and one made from something unusable. Copies of a
+// Credential are equal (==), and differ from every other one, even of the same
+// key.
 //
 // It keeps its secret in a function, out of the reach of fmt, log/slog and
 // encoding/json.
-type Credential struct {
+type Credential struct{ *proof }
+
+// A proof is what there is to a Credential: exactly one of its members.
+type proof struct {
 	// authorize adds the headers that authenticate req, whose body is body. It
 	// is called for every attempt, since a signature holds the time.
 	authorize func(ctx context.Context, req *http.Request, body []byte, now time.Time) error
-	err       error // why authorize is missing
+	// next is the function given to CredentialFunc.
+	next func(ctx context.Context, refused Credential) (Credential, error)
+	// err is why there is none of them.
+	err error
 }
-
-func (c Credential) isZero() bool { return c.authorize == nil && c.err == nil }
 
 // AccessKey returns a credential that signs each request with an access key of
 // the resource, given in base64 as the Azure portal shows it.
@@ -41,34 +47,46 @@ func (c Credential) isZero() bool { return c.authorize == nil && c.err == nil }
 func AccessKey(base64Key string) Credential {
 	key, err := decodeKey(base64Key)
 	if err != nil {
-		return Credential{err: err}
+		return Credential{&proof{err: err}}
 	}
-	return Credential{authorize: func(_ context.Context, req *http.Request, body []byte, now time.Time) error {
+	return Credential{&proof{authorize: func(_ context.Context, req *http.Request, body []byte, now time.Time) error {
 		sign(req, body, key, now)
 		return nil
-	}}
+	}}}
 }
 
-// AccessKeyFunc is [AccessKey] for a key that can change while the program runs.
-// key is asked before every attempt, so it should remember what it fetched, and
-// may be called by several goroutines at once. Its errors are treated as those
-// of the function given to [BearerToken].
-func AccessKeyFunc(key func(context.Context) (base64Key string, err error)) Credential {
-	if key == nil {
-		return Credential{err: errors.New("the function given to AccessKeyFunc is nil")}
+// CredentialFunc is a credential that can change while the program runs, such as
+// an access key that is replaced by the resource's other one.
+//
+// next is asked before every attempt, so it should remember what is slow to get,
+// and may be called by several goroutines at once. refused is the zero
+// Credential, or one of next that the service has just refused. In the latter
+// case next should find out whether there is another one: if it returns any but
+// refused, the call is tried once more, and fails otherwise. Errors of next are
+// treated as those of the function given to [BearerToken].
+func CredentialFunc(next func(ctx context.Context, refused Credential) (Credential, error)) Credential {
+	if next == nil {
+		return Credential{&proof{err: errors.New("the function given to CredentialFunc is nil")}}
 	}
-	return Credential{authorize: func(ctx context.Context, req *http.Request, body []byte, now time.Time) error {
-		encoded, err := key(ctx)
-		if err != nil {
-			return fmt.Errorf("no access key: %w", err)
-		}
-		decoded, err := decodeKey(encoded)
-		if err != nil {
-			return err
-		}
-		sign(req, body, decoded, now)
-		return nil
-	}}
+	return Credential{&proof{next: next}}
+}
+
+// current returns the credential to use now. It differs from c only if that can
+// change.
+func (c Credential) current(ctx context.Context, refused Credential) (Credential, error) {
+	if c.next == nil {
+		return c, nil
+	}
+	current, err := c.next(ctx, refused)
+	switch {
+	case err != nil:
+		return Credential{}, fmt.Errorf("no credential: %w", err)
+	case current == Credential{} || current.next != nil:
+		return Credential{}, failure{httpx.KindMisconfigured, "the function given to CredentialFunc returned no credential that could be used"}
+	case current.err != nil:
+		return Credential{}, failure{httpx.KindMisconfigured, current.err.Error()}
+	}
+	return current, nil
 }
 
 // BearerToken returns a credential that sends a Microsoft Entra access token for
@@ -83,9 +101,9 @@ func AccessKeyFunc(key func(context.Context) (base64Key string, err error)) Cred
 // ran out, and otherwise "unavailable".
 func BearerToken(token func(context.Context) (accessToken string, err error)) Credential {
 	if token == nil {
-		return Credential{err: errors.New("the function given to BearerToken is nil")}
+		return Credential{&proof{err: errors.New("the function given to BearerToken is nil")}}
 	}
-	return Credential{authorize: func(ctx context.Context, req *http.Request, _ []byte, _ time.Time) error {
+	return Credential{&proof{authorize: func(ctx context.Context, req *http.Request, _ []byte, _ time.Time) error {
 		t, err := token(ctx)
 		if err != nil {
 			return fmt.Errorf("no bearer token: %w", err)
@@ -95,7 +113,7 @@ func BearerToken(token func(context.Context) (accessToken string, err error)) Cr
 		}
 		req.Header.Set("Authorization", "Bearer "+t)
 		return nil
-	}}
+	}}}
 }
 
 func decodeKey(encoded string) ([]byte, error) {

@@ -152,23 +152,6 @@ func dialing(t *testing.T, protocol string, handler http.HandlerFunc) *http.Clie
 	return &http.Client{Transport: transport}
 }
 
-func TestAccessKeyFuncIsAskedForEveryAttempt(t *testing.T) {
-	t.Parallel()
-	fake := &acs{script: []http.HandlerFunc{answer(429, "", "retry-after-ms", "0")}}
-	cfg := listen(t, fake)
-	asked := 0
-	cfg.Credential = acsidentity.AccessKeyFunc(func(context.Context) (string, error) {
-		asked++
-		return key + "\n", nil // as read from a file
-	})
-	if err := mustNew(t, cfg).DeleteIdentity(t.Context(), userID); err != nil {
-		t.Fatal(err)
-	}
-	if asked != 2 || len(fake.seen()) != 2 {
-		t.Errorf("the key was asked for %d times in %d attempts", asked, len(fake.seen()))
-	}
-}
-
 func TestBearerToken(t *testing.T) {
 	t.Parallel()
 	for _, op := range operations {
@@ -205,6 +188,11 @@ type blocked struct{}
 func (blocked) Error() string       { return "blocked by policy" }
 func (blocked) FailureKind() string { return "blocked" }
 
+// changing is a credential that could change, but does not.
+func changing(c acsidentity.Credential, err error) acsidentity.Credential {
+	return acsidentity.CredentialFunc(func(context.Context, acsidentity.Credential) (acsidentity.Credential, error) { return c, err })
+}
+
 func TestCredentialFailure(t *testing.T) {
 	t.Parallel()
 	down := errors.New("the token service is down")
@@ -213,13 +201,15 @@ func TestCredentialFailure(t *testing.T) {
 		cause      error
 		kind       string
 	}{
-		"token function fails":     {acsidentity.BearerToken(func(context.Context) (string, error) { return "", down }), down, "unavailable"},
-		"key function fails":       {acsidentity.AccessKeyFunc(func(context.Context) (string, error) { return "", down }), down, "unavailable"},
-		"the cause has a kind":     {acsidentity.BearerToken(func(context.Context) (string, error) { return "", blocked{} }), blocked{}, "blocked"},
-		"out of time":              {acsidentity.BearerToken(func(context.Context) (string, error) { return "", context.DeadlineExceeded }), context.DeadlineExceeded, "timeout"},
-		"no token":                 {acsidentity.BearerToken(func(context.Context) (string, error) { return "", nil }), nil, "misconfigured"},
-		"a token with a line feed": {acsidentity.BearerToken(func(context.Context) (string, error) { return "s3cret\n", nil }), nil, "misconfigured"},
-		"a key that is not base64": {acsidentity.AccessKeyFunc(func(context.Context) (string, error) { return "s3cret!", nil }), nil, "misconfigured"},
+		"token function fails":      {acsidentity.BearerToken(func(context.Context) (string, error) { return "", down }), down, "unavailable"},
+		"credential function fails": {changing(acsidentity.Credential{}, down), down, "unavailable"},
+		"it returns nothing":        {changing(acsidentity.Credential{}, nil), nil, "misconfigured"},
+		"it returns a function":     {changing(changing(acsidentity.AccessKey(key), nil), nil), nil, "misconfigured"},
+		"the cause has a kind":      {acsidentity.BearerToken(func(context.Context) (string, error) { return "", blocked{} }), blocked{}, "blocked"},
+		"out of time":               {acsidentity.BearerToken(func(context.Context) (string, error) { return "", context.DeadlineExceeded }), context.DeadlineExceeded, "timeout"},
+		"no token":                  {acsidentity.BearerToken(func(context.Context) (string, error) { return "", nil }), nil, "misconfigured"},
+		"a token with a line feed":  {acsidentity.BearerToken(func(context.Context) (string, error) { return "s3cret\n", nil }), nil, "misconfigured"},
+		"a key that is not base64":  {changing(acsidentity.AccessKey("s3cret!"), nil), nil, "misconfigured"},
 	}
 	for name, tt := range tests {
 		for _, op := range operations {
@@ -255,7 +245,8 @@ func TestCredentialDoesNotPrint(t *testing.T) {
 	}
 	for _, credential := range []acsidentity.Credential{parsed, acsidentity.AccessKey(key), acsidentity.AccessKey(key + "!")} {
 		client, _ := acsidentity.New(acsidentity.Config{Endpoint: "https://h.example", Credential: credential})
-		values := []any{credential, &credential, acsidentity.Config{Credential: credential}, client}
+		withString := acsidentity.Config{ConnectionString: "endpoint=https://h.example;accesskey=" + key}
+		values := []any{credential, &credential, acsidentity.Config{Credential: credential}, client, withString, &withString}
 		var log strings.Builder
 		for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
 			slog.New(handler).Info("", "values", values)

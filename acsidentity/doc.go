@@ -16,7 +16,8 @@
 //	})
 //
 // A connection string holds an access key of the resource. To sign in with
-// Microsoft Entra ID instead, set Config.Endpoint and a [BearerToken] credential.
+// Microsoft Entra ID instead, set Config.Endpoint and a [BearerToken] credential;
+// for access keys that are replaced while the program runs, a [CredentialFunc].
 //
 // # Failures
 //
@@ -34,9 +35,8 @@
 //
 // The endpoint must use https, plain http being accepted for loopback addresses
 // only, and redirects are never followed. Neither error texts nor log lines hold
-// keys, tokens, identity ids or bodies; [AccessToken] and [TeamsExchange] do not
-// print their tokens. [Config] is a plain struct: do not log one that holds a
-// connection string.
+// keys, tokens, identity ids or bodies. [AccessToken] and [TeamsExchange] do not
+// print their tokens, nor [Config] its connection string.
 //
 // The requests and answers follow the specification in
 // https://github.com/Azure/azure-rest-api-specs/tree/main/specification/communication/data-plane/Identity.

@@ -90,8 +90,20 @@ func (e *Error) Error() string {
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// RetryDelay returns RetryAfter.
-func (e *Error) RetryDelay() time.Duration { return e.RetryAfter }
+// RetryDelay returns RetryAfter. If no answer came because there was no credential,
+// it returns what the cause says, if that has a RetryDelay method itself.
+func (e *Error) RetryDelay() time.Duration {
+	var known interface{ RetryDelay() time.Duration }
+	if e.StatusCode == 0 && e.RetryAfter == 0 && errors.As(e.Err, &known) {
+		return known.RetryDelay()
+	}
+	return e.RetryAfter
+}
+
+// refusesCredential reports whether another credential could change it.
+func (e *Error) refusesCredential() bool {
+	return e.StatusCode == http.StatusUnauthorized && e.FailureKind() == httpx.KindMisconfigured
+}
 
 // FailureKind says in one word what kind of failure this is:
 //

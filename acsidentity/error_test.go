@@ -117,6 +117,30 @@ func TestFailureKindWithoutAnswer(t *testing.T) {
 	}
 }
 
+// later is an error of a credential that knows when to come back.
+type later struct{ blocked }
+
+func (later) RetryDelay() time.Duration { return time.Minute }
+
+func TestRetryDelay(t *testing.T) {
+	t.Parallel()
+	cause := fmt.Errorf("no bearer token: %w", later{})
+	for _, tt := range []struct {
+		err  acsidentity.Error
+		want time.Duration
+	}{
+		{acsidentity.Error{}, 0},
+		{acsidentity.Error{StatusCode: 429, RetryAfter: time.Second}, time.Second},
+		{acsidentity.Error{Err: cause}, time.Minute},
+		{acsidentity.Error{Err: blocked{}}, 0},
+		{acsidentity.Error{StatusCode: 503, Err: cause}, 0},
+	} {
+		if got := tt.err.RetryDelay(); got != tt.want {
+			t.Errorf("%v: %s, want %s", &tt.err, got, tt.want)
+		}
+	}
+}
+
 // What a header holds ends up in logs.
 func TestServiceRequestIDIsChecked(t *testing.T) {
 	t.Parallel()

@@ -48,8 +48,10 @@ type request struct {
 type acs struct {
 	t      testing.TB
 	bearer string // the token that authenticates, in place of the key
+	denies bool   // answers requests that another key signed; otherwise they fail the test
 
 	mu       sync.Mutex
+	key      string // that signs; "": the one above
 	script   []http.HandlerFunc
 	requests []request
 }
@@ -65,14 +67,18 @@ func (f *acs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		f.t.Errorf("the request body cannot be read: %v", err)
 	}
-	if err := f.check(r, body); err != nil {
+	err = f.check(r, body)
+	denied := errors.Is(err, errWrongKey) && f.denies
+	if err != nil && !denied {
 		f.t.Errorf("%s %s would be refused: %v", r.Method, r.RequestURI, err)
 	}
 
 	f.mu.Lock()
 	f.requests = append(f.requests, request{r.Method, r.RequestURI, string(body), r.Header.Clone()})
 	next := http.HandlerFunc(succeed)
-	if len(f.script) > 0 {
+	if denied {
+		next = answer(401, `{"error":{"code":"Denied","message":"Denied by the resource provider."}}`)
+	} else if len(f.script) > 0 {
 		next, f.script = f.script[0], f.script[1:]
 	}
 	f.mu.Unlock()
@@ -112,17 +118,25 @@ func (f *acs) check(r *http.Request, body []byte) error {
 	if got := r.Header.Get("x-ms-content-sha256"); got != contentHash {
 		return fmt.Errorf("x-ms-content-sha256 is %q, the body has %q", got, contentHash)
 	}
-	secret, _ := base64.StdEncoding.DecodeString(key)
+	f.mu.Lock()
+	good := f.key
+	f.mu.Unlock()
+	if good == "" {
+		good = key
+	}
+	secret, _ := base64.StdEncoding.DecodeString(good)
 	mac := hmac.New(sha256.New, secret)
 	io.WriteString(mac, r.Method+"\n"+r.RequestURI+"\n"+
 		r.Header.Get("x-ms-date")+";"+r.Host+";"+contentHash)
 	want := "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=" +
 		base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	if got := r.Header.Get("Authorization"); got != want {
-		return fmt.Errorf("Authorization is %q, want %q", got, want)
+		return fmt.Errorf("%w: Authorization is %q, want %q", errWrongKey, got, want)
 	}
 	return nil
 }
+
+var errWrongKey = errors.New("another key signed it")
 
 // succeed answers as the service does when all is well.
 func succeed(w http.ResponseWriter, r *http.Request) {

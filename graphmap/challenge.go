@@ -1,10 +1,12 @@
 package graphmap
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxClaims bounds the claims that are passed on: they end up in a header of
@@ -87,19 +89,21 @@ func challengeValue(s string) (value, rest string) {
 }
 
 // decodeClaims returns the JSON object that encoded holds in base64, of the
-// standard or the URL alphabet, padded or not; "" if it holds none.
+// standard or the URL alphabet, padded or not, without white space; "" if it holds
+// none. Nothing in what it returns can end a line: JSON has no control characters
+// other than white space.
 func decodeClaims(encoded string) string {
 	if len(encoded) > base64.StdEncoding.EncodedLen(maxClaims) {
 		return ""
 	}
 	encoded = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(encoded, "="))
 	decoded, err := base64.RawStdEncoding.DecodeString(encoded)
-	if err != nil || len(decoded) > maxClaims {
+	if err != nil || len(decoded) > maxClaims || !utf8.Valid(decoded) {
 		return ""
 	}
-	var object map[string]json.RawMessage
-	if json.Unmarshal(decoded, &object) != nil || object == nil {
+	var compact bytes.Buffer
+	if json.Compact(&compact, decoded) != nil || compact.Bytes()[0] != '{' {
 		return ""
 	}
-	return string(decoded)
+	return compact.String()
 }

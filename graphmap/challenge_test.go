@@ -143,7 +143,11 @@ func TestChallengeHeaders(t *testing.T) {
 	if std == url || !strings.HasSuffix(std, "=") {
 		t.Fatalf("%s does not tell the alphabets apart", std)
 	}
-	large := base64.StdEncoding.EncodeToString([]byte(`{"x":"` + strings.Repeat("x", 8<<10) + `"}`))
+	const odd = `{"access_token":{"x":{"value":"ä, \"b\" %41\r\nSet-Cookie: a=b; \u2028"}}}`
+	bearer := func(claims string) []string {
+		return []string{`Bearer claims="` + base64.StdEncoding.EncodeToString([]byte(claims)) + `"`}
+	}
+	full := `{"x":"` + strings.Repeat("x", 8<<10-8) + `"}` // 8 KiB
 	tests := map[string]struct {
 		headers []string
 		want    string
@@ -158,6 +162,9 @@ func TestChallengeHeaders(t *testing.T) {
 		"second challenge":         {[]string{`Negotiate abc==, Bearer claims="` + std + `"`}, tricky},
 		"second header":            {[]string{`Negotiate`, `Bearer claims="` + std + `"`}, tricky},
 		"after a quoted comma":     {[]string{`Bearer realm="a, claims=\"b\"", claims="` + std + `"`}, tricky},
+		"odd characters":           {bearer(odd), odd},
+		"white space":              {bearer("\r\n { \"x\" :\t[ 1 , \" \" ] }\n"), `{"x":[1," "]}`},
+		"as large as may be":       {bearer(full), full},
 		"none":                     {[]string{`Bearer realm="", error="invalid_token"`}, ""},
 		"other parameter":          {[]string{`Bearer no_claims="` + std + `"`}, ""},
 		"inside another parameter": {[]string{`Bearer realm="claims=` + std + `"`}, ""},
@@ -165,9 +172,15 @@ func TestChallengeHeaders(t *testing.T) {
 		"quote not closed":         {[]string{`Bearer claims="` + std}, ""},
 		"ends in a backslash":      {[]string{`Bearer claims="` + std + `\`}, ""},
 		"not base64":               {[]string{`Bearer claims="abc"`, `Bearer claims="!!!!"`}, ""},
-		"not JSON":                 {[]string{`Bearer claims="` + base64.StdEncoding.EncodeToString([]byte(`{"x"`)) + `"`}, ""},
-		"not an object":            {[]string{`Bearer claims="` + base64.StdEncoding.EncodeToString([]byte(`["x"]`)) + `"`, `Bearer claims="bnVsbA=="`}, ""},
-		"too large":                {[]string{`Bearer claims="` + large + `"`}, ""},
+		"not JSON":                 {bearer(`{"x"`), ""},
+		"not base64, but JSON":     {[]string{`Bearer claims="{\"access_token\":{}}"`}, ""},
+		"not an object":            {append(bearer(`["x"]`), append(bearer(`null`), bearer(`"{}"`)...)...), ""},
+		"two objects":              {bearer(`{}{}`), ""},
+		"a line break in a string": {bearer("{\"x\":\"\r\nSet-Cookie: a=b\"}"), ""},
+		"not UTF-8":                {bearer("{\"x\":\"\xff\"}"), ""},
+		"nothing but white space":  {bearer("\r\n"), ""},
+		"too large":                {bearer(strings.Replace(full, "x", "xx", 1)), ""},
+		"far too large":            {bearer(`{"x":"` + strings.Repeat("x", 64<<10) + `"}`), ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -58,7 +58,7 @@ const (
 )
 
 // Config configures a [Mapper]. Only Tokens and, unless Unsigned is
-// TrustUnsigned, Keys are required.
+// TrustUnsigned, Keys or CurrentKeys are required.
 type Config struct {
 	// Tokens gets the access tokens for Graph. Required.
 	Tokens TokenSource
@@ -78,6 +78,11 @@ type Config struct {
 	// users have had time to come by: mappings still signed with it are invalid
 	// from then on.
 	Keys [][]byte
+	// CurrentKeys returns the keys in place of Keys, for keys that change while
+	// the program runs. It is called in New and at the beginning of every
+	// operation, possibly by many goroutines at once, so it must not block. Keys
+	// that New would refuse fail the operation, see [CheckKeys].
+	CurrentKeys func() [][]byte
 	// Unsigned is what to do about mappings without a signature. Default:
 	// RefuseUnsigned.
 	Unsigned Policy
@@ -128,6 +133,11 @@ func New(cfg Config) (*Mapper, error) {
 		cfg.ExtensionName = defaultExtensionName
 	}
 	checkExtensionName(cfg.ExtensionName, wrong)
+	if cfg.CurrentKeys != nil && len(cfg.Keys) > 0 {
+		wrong("Keys cannot be set along with CurrentKeys, which replaces them")
+	} else if cfg.CurrentKeys != nil {
+		cfg.Keys = cfg.CurrentKeys()
+	}
 	checkSigning(cfg, wrong)
 	base := checkAddress(cfg, wrong)
 	switch {
@@ -153,11 +163,16 @@ func New(cfg Config) (*Mapper, error) {
 			return nil, fmt.Errorf("graphmap: making the request adapter: %w", err)
 		}
 	}
+	ring := newKeyring(cfg.Keys)
+	keys := func() (*keyring, error) { return ring, nil }
+	if cfg.CurrentKeys != nil {
+		keys = func() (*keyring, error) { return currentKeyring(cfg.CurrentKeys()) }
+	}
 	return &Mapper{
 		tokens:         cfg.Tokens,
 		graph:          &client{adapter: adapter, base: base, timeout: cfg.AttemptTimeout, now: cfg.Now, log: cfg.Logger},
 		extensionName:  cfg.ExtensionName,
-		keys:           newKeyring(cfg.Keys),
+		keys:           keys,
 		trustsUnsigned: cfg.Unsigned == TrustUnsigned,
 		adoptUntil:     cfg.AdoptUntil,
 	}, nil
@@ -202,8 +217,12 @@ func checkSigning(cfg Config, wrong complain) {
 	if cfg.Unsigned != AdoptUnsigned && !cfg.AdoptUntil.IsZero() {
 		wrong("AdoptUntil has a meaning only if Unsigned is AdoptUnsigned")
 	}
-	seen := make(map[string]int, len(cfg.Keys))
-	for i, key := range cfg.Keys {
+	checkKeys(cfg.Keys, wrong)
+}
+
+func checkKeys(keys [][]byte, wrong complain) {
+	seen := make(map[string]int, len(keys))
+	for i, key := range keys {
 		if len(key) < minKeyBytes {
 			wrong("Keys[%d] has %d bytes, and needs at least %d random ones", i, len(key), minKeyBytes)
 		} else if first, again := seen[string(key)]; again {

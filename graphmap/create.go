@@ -40,7 +40,7 @@ func (m *Mapper) Create(ctx context.Context, u acsauth.User, acsID string) error
 	if err != nil {
 		return notStored(err)
 	}
-	body, err := encode(m.mapping(u, acsID))
+	body, err := encode(op.mapping(acsID))
 	if err != nil {
 		return notStored(err)
 	}
@@ -65,7 +65,7 @@ func (op *operation) create(ctx context.Context, acsID string, body []byte) erro
 		if readErr != nil {
 			return fmt.Errorf("%w (it was to be read because of: %w)", readErr, err)
 		}
-		held, _, judgment := op.m.judge(op.user, found)
+		held, _, judgment := op.judge(found)
 		switch {
 		case judgment == nil && held == acsID:
 			return nil

@@ -6,10 +6,13 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
 // A keyring signs mappings with its first key and verifies them with all.
@@ -35,6 +38,35 @@ func newKeyring(secrets [][]byte) *keyring {
 	}
 	return ring
 }
+
+// CheckKeys reports what [New] would report about keys, and that there are none: so
+// that Config.CurrentKeys can stay with those that it has.
+func CheckKeys(keys [][]byte) error {
+	if len(keys) == 0 {
+		return errors.New("graphmap: there are no Keys")
+	}
+	var mistakes []error
+	checkKeys(keys, func(format string, args ...any) {
+		mistakes = append(mistakes, fmt.Errorf("graphmap: "+format, args...))
+	})
+	return errors.Join(mistakes...)
+}
+
+// currentKeyring is newKeyring for keys that nobody has checked yet.
+func currentKeyring(secrets [][]byte) (*keyring, error) {
+	if err := CheckKeys(secrets); err != nil {
+		return nil, unusableKeys{err}
+	}
+	return newKeyring(secrets), nil
+}
+
+// unusableKeys is the [acsauth.Failure] for what Config.CurrentKeys returned.
+type unusableKeys struct{ cause error }
+
+func (e unusableKeys) Error() string {
+	return "Config.CurrentKeys returned keys of no use: " + e.cause.Error()
+}
+func (unusableKeys) FailureKind() string { return httpx.KindMisconfigured }
 
 // sign returns what ties acsID to u: "v1", the key's id, and the signature,
 // joined by dots.

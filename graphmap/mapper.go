@@ -23,7 +23,7 @@ type Mapper struct {
 	tokens         TokenSource
 	graph          *client
 	extensionName  string
-	keys           *keyring // nil if mappings are not signed
+	keys           func() (*keyring, error) // nil keyring: mappings are not signed
 	trustsUnsigned bool
 	adoptUntil     time.Time // zero if unsigned mappings are not adopted
 }
@@ -42,11 +42,11 @@ var (
 // an ACS identity, or that the keys and policy of the [Config] do not accept,
 // is an error that wraps ErrMappingInvalid.
 func (m *Mapper) Lookup(ctx context.Context, u acsauth.User) (acsID string, err error) {
-	_, found, err := m.read(ctx, "Lookup", u)
+	op, found, err := m.read(ctx, "Lookup", u)
 	if err != nil {
 		return "", err
 	}
-	acsID, _, err = m.judge(u, found)
+	acsID, _, err = op.judge(found)
 	return acsID, err
 }
 
@@ -62,11 +62,11 @@ func (m *Mapper) LookupRenew(ctx context.Context, u acsauth.User) (acsID string,
 	if err != nil {
 		return "", err
 	}
-	acsID, stale, err := m.judge(u, found)
+	acsID, stale, err := op.judge(found)
 	if err != nil || !stale {
 		return acsID, err
 	}
-	body, err := encode(m.mapping(u, acsID))
+	body, err := encode(op.mapping(acsID))
 	if err == nil {
 		// One attempt only: the longer the update takes, the older is what it
 		// is based on.
@@ -96,7 +96,7 @@ func (m *Mapper) Delete(ctx context.Context, u acsauth.User, acsID string) error
 	if err != nil || found == nil {
 		return err
 	}
-	held, _, err := m.judge(u, found)
+	held, _, err := op.judge(found)
 	if acsID == "" && err == nil || acsID != "" && (err != nil || held != acsID) {
 		return nil
 	}
@@ -115,34 +115,34 @@ func (m *Mapper) read(ctx context.Context, name string, u acsauth.User) (*operat
 	return op, found, err
 }
 
-// mapping returns the extension that maps u to acsID.
-func (m *Mapper) mapping(u acsauth.User, acsID string) *extension {
-	e := &extension{name: m.extensionName, identity: acsID}
-	if m.keys != nil {
-		e.signed, e.signature = true, m.keys.sign(u, acsID)
+// mapping returns the extension that maps the user to acsID.
+func (op *operation) mapping(acsID string) *extension {
+	e := &extension{name: op.m.extensionName, identity: acsID}
+	if op.keys != nil {
+		e.signed, e.signature = true, op.keys.sign(op.user, acsID)
 	}
 	return e
 }
 
-// judge returns the identity that an extension of u maps u to, and whether the
+// judge returns the identity that an extension maps the user to, and whether the
 // mapping should be signed anew. The error wraps ErrNotMapped if there is no
 // extension, or none with an identity, and ErrMappingInvalid if it must not be
 // trusted.
-func (m *Mapper) judge(u acsauth.User, e *extension) (acsID string, stale bool, err error) {
+func (op *operation) judge(e *extension) (acsID string, stale bool, err error) {
 	switch {
 	case e == nil || e.identity == "":
 		return "", false, fmt.Errorf("graphmap: %w", acsauth.ErrNotMapped)
 	case !wellFormed(e.identity):
 		return "", false, invalid("it holds no ACS identity")
-	case m.trustsUnsigned:
+	case op.m.trustsUnsigned:
 		return e.identity, false, nil
 	case e.signed:
-		old, ok := m.keys.verify(u, e.identity, e.signature)
+		old, ok := op.keys.verify(op.user, e.identity, e.signature)
 		if !ok {
 			return "", false, invalid("its signature is wrong, or made with a key that is not configured")
 		}
 		return e.identity, old, nil
-	case m.graph.now().Before(m.adoptUntil):
+	case op.m.graph.now().Before(op.m.adoptUntil):
 		return e.identity, true, nil
 	default:
 		return "", false, invalid("it is not signed")

@@ -19,7 +19,8 @@ type operation struct {
 	m         *Mapper
 	name      string
 	user      acsauth.User
-	requestID string // the same for all requests
+	keys      *keyring // the same from beginning to end
+	requestID string   // the same for all requests
 	token     string
 	challenge string // the claims challenge that was answered, "" if none was
 }
@@ -29,7 +30,11 @@ func (m *Mapper) begin(ctx context.Context, name string, u acsauth.User) (*opera
 	if !printable(u.TenantID) || !printable(u.ObjectID) {
 		return nil, fmt.Errorf("graphmap: %s: the user has no tenant id or no object id", name)
 	}
-	op := &operation{m: m, name: name, user: u, requestID: uuid.NewString()}
+	keys, err := m.keys()
+	if err != nil {
+		return nil, fmt.Errorf("graphmap: %s: %w", name, err)
+	}
+	op := &operation{m: m, name: name, user: u, keys: keys, requestID: uuid.NewString()}
 	return op, op.authenticate(ctx, "")
 }
 

@@ -17,6 +17,8 @@ const (
 	maxClaims = 8 << 10
 	// maxErrorCodes bounds what an Error repeats; real answers hold one to three.
 	maxErrorCodes = 8
+	// malformedToken is the number of a JWT that cannot be read, whoever's it is.
+	malformedToken = 50027
 	// maxRetryAfter bounds how long an answer can keep a tenant waiting.
 	maxRetryAfter = 10 * time.Minute
 )
@@ -95,6 +97,9 @@ func kindOf(status int, code, suberror string, numbers []int) string {
 		return kind
 	}
 	for _, number := range numbers {
+		if number == malformedToken && code != "invalid_grant" {
+			return httpx.KindMisconfigured // our client assertion; the caller's is the grant
+		}
 		if kind, ok := kindOfNumber[number]; ok {
 			return kind
 		}
@@ -150,7 +155,7 @@ var (
 			50072, 50074, 50076, 50078, 50079, 50158, // more authentication, but no claims to ask for it
 		},
 		httpx.KindInvalidAssertion: {
-			50013, 500133, 50027, // signature, expiry or form
+			50013, 500133, malformedToken, // signature, expiry or form
 			50173, 50132, 50133, 700082, 70043, // session revoked or expired
 			240002, // an id token is no access token
 		},

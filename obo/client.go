@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
-
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/lru"
 )
@@ -26,7 +24,7 @@ const failureMemory = 30 * time.Second
 // and meant to live as long as the process. Make one with [New].
 type Client struct {
 	clientID   string
-	credential confidential.Credential
+	credential Credential
 	authority  string // scheme and host
 	scopes     []string
 	http       *http.Client

@@ -34,7 +34,8 @@ type Config struct {
 	ClientID string
 
 	// Credential is how the application proves itself to Microsoft Entra ID:
-	// a [ClientSecret], a [Certificate] or a [ClientAssertion]. Required.
+	// a [ClientSecret], a [Certificate], a [ClientAssertion], or a
+	// [CredentialFunc] that returns one of them. Required.
 	Credential Credential
 
 	// AuthorityHost is the https address of Microsoft Entra ID, without a path.
@@ -88,8 +89,7 @@ func New(cfg Config) (*Client, error) {
 	if !isGUID(cfg.ClientID) {
 		report("ClientID", "must be the application (client) id, a GUID such as 11111111-2222-3333-4444-555555555555")
 	}
-	credential, err := cfg.Credential.resolve(now())
-	if err != nil {
+	if err := cfg.Credential.Check(now()); err != nil {
 		report("Credential", "%w", err)
 	}
 	authority, err := parseAuthority(cmp.Or(cfg.AuthorityHost, defaultAuthorityHost))
@@ -125,7 +125,7 @@ func New(cfg Config) (*Client, error) {
 	clientID := strings.ToLower(cfg.ClientID)
 	c := &Client{
 		clientID:   clientID,
-		credential: credential,
+		credential: cfg.Credential,
 		authority:  authority,
 		scopes:     scopes,
 		http:       httpx.Harden(cfg.HTTPClient),

@@ -63,6 +63,10 @@ func TestConfigIsChecked(t *testing.T) {
 		{"another's key", func(c *obo.Config) { c.Credential = obo.Certificate(mismatch) }, "doesn't match"},
 		{"a key on a curve", func(c *obo.Config) { c.Credential = obo.Certificate(append(encodePEM(foreign), curveKey(t)...)) }, "RSA"},
 		{"no function", func(c *obo.Config) { c.Credential = obo.ClientAssertion(nil) }, "no client assertion function"},
+		{"a function that is asked later", func(c *obo.Config) {
+			c.Credential = obo.CredentialFunc(func(context.Context, obo.Credential) (obo.Credential, error) { panic("asked") })
+		}, ""},
+		{"no credential function", func(c *obo.Config) { c.Credential = obo.CredentialFunc(nil) }, "no credential function"},
 		{"plain HTTP", func(c *obo.Config) { c.AuthorityHost = "http://login.microsoftonline.com" }, "Config.AuthorityHost must use https"},
 		{"plain HTTP on this machine", func(c *obo.Config) { c.AuthorityHost = "http://localhost:8080" }, "Config.AuthorityHost must use https"},
 		{"a tenant", func(c *obo.Config) { c.AuthorityHost = "https://login.microsoftonline.com/common" }, "must not have a path"},

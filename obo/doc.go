@@ -29,6 +29,8 @@
 //     MSAL's own cache, which never forgets, is not used.
 //   - However many requests carry one assertion at the same time, Microsoft
 //     Entra ID is asked once. A caller who goes away disturbs no other.
+//   - A secret or certificate can be replaced while the program runs, see
+//     [CredentialFunc], without a failed exchange and without new tokens.
 //   - A passing failure is retried once. A tenant that is being throttled is left
 //     alone for as long as Microsoft Entra ID asked for, and an answer that only
 //     the user or an administrator can change is remembered for 30 seconds.

@@ -40,6 +40,7 @@ type fakeEntra struct {
 
 	certificate *x509.Certificate // registered for client assertions, or nil
 	federated   string            // a foreign token that is trusted as client assertion, or ""
+	secrets     map[string]bool   // the client secrets that are good; guarded by mu
 	scope       string
 	expiresIn   int
 
@@ -56,7 +57,7 @@ type fakeEntra struct {
 func newEntra(t *testing.T) *fakeEntra {
 	return &fakeEntra{
 		t: t, url: "https://entra.example", now: time.Now, key: []byte(t.Name()),
-		scope: graphScope, expiresIn: 3600, jtis: make(map[string]bool),
+		scope: graphScope, expiresIn: 3600, jtis: make(map[string]bool), secrets: map[string]bool{clientSecret: true},
 	}
 }
 
@@ -182,7 +183,10 @@ func (e *fakeEntra) open(assertion string) (claims map[string]any, code int) {
 func (e *fakeEntra) refuseCredential(w http.ResponseWriter, r *http.Request, tokenEndpoint string) bool {
 	form := r.PostForm
 	if e.certificate == nil && e.federated == "" {
-		if form.Get("client_secret") != clientSecret {
+		e.mu.Lock()
+		good := e.secrets[form.Get("client_secret")]
+		e.mu.Unlock()
+		if !good {
 			refuse(w, 401, "invalid_client", 7000215)
 			return true
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -134,6 +135,11 @@ func (e *Error) lasting() bool {
 		return true
 	}
 	return false
+}
+
+// refusesCredential reports whether another credential could change it.
+func (e *Error) refusesCredential() bool {
+	return e.Code == "invalid_client" || e.Kind == httpx.KindMisconfigured && slices.Contains(e.ErrorCodes, malformedToken)
 }
 
 // size is about what a remembered failure takes in memory.

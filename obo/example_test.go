@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/obo"
 )
@@ -50,7 +51,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// obo: Config.ClientID must be the application (client) id, a GUID such as 11111111-2222-3333-4444-555555555555
-	// obo: Config.Credential is required: use ClientSecret, Certificate or ClientAssertion
+	// obo: Config.Credential is required: use ClientSecret, Certificate, ClientAssertion or CredentialFunc
 	// obo: Config.AuthorityHost must use https, also on this machine
 	// obo: Config.Scopes[0] asks for sign-in, not for a resource; leave it out, MSAL adds it
 }
@@ -61,6 +62,30 @@ func ExampleClientAssertion() {
 	credential := obo.ClientAssertion(func(context.Context, obo.AssertionRequest) (string, error) {
 		token, err := os.ReadFile(os.Getenv("AZURE_FEDERATED_TOKEN_FILE"))
 		return strings.TrimSpace(string(token)), err
+	})
+	fmt.Println(credential)
+	// Output: [redacted]
+}
+
+// A secret that somebody replaces from time to time, in a file or a vault. What is
+// fetched is kept; a refusal is the reason to fetch it again.
+func ExampleCredentialFunc() {
+	var mu sync.Mutex
+	var current obo.Credential
+	fetch := func(context.Context) (string, error) { return "the secret of today", nil }
+
+	credential := obo.CredentialFunc(func(ctx context.Context, refused obo.Credential) (obo.Credential, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if current != refused {
+			return current, nil
+		}
+		secret, err := fetch(ctx)
+		if err != nil {
+			return obo.Credential{}, err
+		}
+		current = obo.ClientSecret(secret)
+		return current, nil
 	})
 	fmt.Println(credential)
 	// Output: [redacted]

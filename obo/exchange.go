@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -32,29 +33,58 @@ type grant struct {
 	validFor time.Duration
 }
 
-// exchange asks Microsoft Entra ID for a token, twice if need be.
+// exchange asks Microsoft Entra ID for a token, twice if need be, and once more if
+// another credential can take the place of one that was refused.
 func (c *Client) exchange(ctx context.Context, tenant, assertion, claims string) (grant, *Error) {
-	for n := 0; ; n++ {
-		granted, failure := c.attempt(ctx, tenant, assertion, claims)
+	var replaced Credential // in place of one that was refused; zero: none was
+	for n := 0; ; {
+		granted, used, failure := c.attempt(ctx, tenant, assertion, claims, replaced)
 		if failure == nil {
 			return granted, nil
+		}
+		if failure.refusesCredential() && replaced == (Credential{}) {
+			if other, ok := c.instead(ctx, used); ok {
+				replaced = other
+				continue
+			}
 		}
 		wait, again := oneRetry.Delay(n, nil, c.now())
 		wait = max(wait, failure.RetryAfter)
 		if !failure.transient || !again || wait > oneRetry.MaxDelay || httpx.Sleep(ctx, wait) != nil {
 			return grant{}, failure
 		}
+		n++
 	}
 }
 
-// attempt makes one request. MSAL's client is new each time, because it keeps
-// every token that it ever got.
-func (c *Client) attempt(ctx context.Context, tenant, assertion, claims string) (grant, *Error) {
+// instead returns what to use in place of a credential that was refused, and
+// whether there is anything else.
+func (c *Client) instead(ctx context.Context, refused Credential) (Credential, bool) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout/2)
+	defer cancel()
+	other, failure := c.credential.current(ctx, refused)
+	return other, failure == nil && other != refused
+}
+
+// attempt makes one request with a credential, or else with the current one, and
+// returns which it was. MSAL's client is new each time, because it keeps every
+// token that it ever got.
+func (c *Client) attempt(ctx context.Context, tenant, assertion, claims string, used Credential) (grant, Credential, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout/2)
 	defer cancel()
 
+	var failure *Error
+	if used == (Credential{}) {
+		if used, failure = c.credential.current(ctx, used); failure != nil {
+			return grant{}, used, failure
+		}
+	}
+	credential, err := used.build(c.now())
+	if err != nil {
+		return grant{}, used, &Error{Kind: httpx.KindMisconfigured, Err: fmt.Errorf("the credential %w", err)}
+	}
 	w := &wire{client: c, base: c.authority + "/" + tenant}
-	app, err := confidential.New(w.base, c.clientID, c.credential,
+	app, err := confidential.New(w.base, c.clientID, credential,
 		confidential.WithHTTPClient(w),
 		// Otherwise MSAL would ask the public cloud about an authority that it
 		// does not know, and send the credential where the answer points to.
@@ -62,22 +92,21 @@ func (c *Client) attempt(ctx context.Context, tenant, assertion, claims string) 
 		// Otherwise the environment variable MSAL_FORCE_REGION could do the same.
 		confidential.WithAzureRegion("DisableMsalForceRegion"))
 	if err != nil {
-		return grant{}, &Error{Kind: httpx.KindMisconfigured, Err: errors.New("MSAL refused the configuration")}
+		return grant{}, used, &Error{Kind: httpx.KindMisconfigured, Err: errors.New("MSAL refused the configuration")}
 	}
 	var options []confidential.AcquireOnBehalfOfOption
 	if claims != "" {
 		options = append(options, confidential.WithClaims(claims))
 	}
 	_, err = app.AcquireTokenOnBehalfOf(ctx, assertion, c.scopes, options...)
-	var failure *Error
 	switch {
 	case err == nil:
-		return w.granted, nil
+		return w.granted, used, nil
 	case errors.As(err, &failure): // from the wire, or from a client assertion function
-		return grant{}, failure
+		return grant{}, used, failure
 	default:
 		// Never MSAL's own text: it repeats answers, tokens included.
-		return grant{}, &Error{Kind: httpx.KindUnusable, Err: errors.New("MSAL refused the answer")}
+		return grant{}, used, &Error{Kind: httpx.KindUnusable, Err: errors.New("MSAL refused the answer")}
 	}
 }
 

@@ -70,7 +70,7 @@ func TestKinds(t *testing.T) {
 
 		{"invalid_assertion", once, 400, "invalid_grant", "", 50013, ""},
 		{"invalid_assertion", once, 400, "invalid_grant", "", 500133, ""},
-		{"invalid_assertion", once, 400, "invalid_request", "", 50027, ""},
+		{"invalid_assertion", once, 400, "invalid_grant", "", 50027, ""},
 		{"invalid_assertion", once, 400, "invalid_grant", "", 50173, ""},
 		{"invalid_assertion", once, 400, "invalid_grant", "", 50132, ""},
 		{"invalid_assertion", once, 400, "invalid_grant", "", 50133, ""},
@@ -82,6 +82,7 @@ func TestKinds(t *testing.T) {
 		{"invalid_assertion", once, 400, "login_required", "", 99999, ""},
 
 		{"misconfigured", once, 400, "invalid_grant", "", 500131, ""},
+		{"misconfigured", once, 400, "invalid_request", "", 50027, ""}, // our own assertion
 		{"misconfigured", once, 401, "invalid_client", "", 7000215, ""},
 		{"misconfigured", once, 401, "invalid_client", "", 7000222, ""},
 		{"misconfigured", once, 401, "invalid_client", "", 700027, ""},

@@ -9,6 +9,9 @@ type cloudPreset struct {
 	authorityHost string
 	graphBaseURL  string
 	graphScope    string
+	// federationAudience is the resource for which a managed identity gets the
+	// token that stands for an app.
+	federationAudience string
 	// acsEntraScope is known for the public cloud only.
 	acsEntraScope string
 }
@@ -22,21 +25,24 @@ const (
 
 var clouds = map[string]cloudPreset{
 	cloudPublic: {
-		authorityHost: "https://login.microsoftonline.com",
-		graphBaseURL:  "https://graph.microsoft.com/v1.0",
-		graphScope:    "https://graph.microsoft.com/.default",
-		acsEntraScope: acsidentity.EntraScope,
+		authorityHost:      "https://login.microsoftonline.com",
+		graphBaseURL:       "https://graph.microsoft.com/v1.0",
+		graphScope:         "https://graph.microsoft.com/.default",
+		federationAudience: "api://AzureADTokenExchange",
+		acsEntraScope:      acsidentity.EntraScope,
 	},
 	// Graph of GCC High. That of the DoD has a host of its own, which
 	// GRAPH_BASE_URL and GRAPH_SCOPE can name.
 	cloudUSGov: {
-		authorityHost: "https://login.microsoftonline.us",
-		graphBaseURL:  "https://graph.microsoft.us/v1.0",
-		graphScope:    "https://graph.microsoft.us/.default",
+		authorityHost:      "https://login.microsoftonline.us",
+		graphBaseURL:       "https://graph.microsoft.us/v1.0",
+		graphScope:         "https://graph.microsoft.us/.default",
+		federationAudience: "api://AzureADTokenExchangeUSGov",
 	},
 	cloudChina: {
-		authorityHost: "https://login.partner.microsoftonline.cn",
-		graphBaseURL:  "https://microsoftgraph.chinacloudapi.cn/v1.0",
-		graphScope:    "https://microsoftgraph.chinacloudapi.cn/.default",
+		authorityHost:      "https://login.partner.microsoftonline.cn",
+		graphBaseURL:       "https://microsoftgraph.chinacloudapi.cn/v1.0",
+		graphScope:         "https://microsoftgraph.chinacloudapi.cn/.default",
+		federationAudience: "api://AzureADTokenExchangeChina",
 	},
 }

@@ -84,5 +84,5 @@ func (c *command) set(st setting, text string, p *problems) {
 	if before, again := c.flags.values[st.name]; again && before.text != text {
 		p.addFirst(st.name, "has two values that differ (%s, twice): remove one of them", where)
 	}
-	c.flags.values[st.name] = value{text, where}
+	c.flags.values[st.name] = value{text: text, where: where}
 }

@@ -28,7 +28,7 @@ type surroundings struct {
 // compose makes the parts that s describes. It does no network I/O. If something
 // is wrong it reports all of it, and what it returns must not be used.
 func compose(s *settings, around surroundings, p *problems) parts {
-	forOBO, forACS := chooseCredentials(s, p)
+	forOBO, forACS := chooseCredentials(s, around, p)
 	made := parts{credentials: []*credential{forOBO, forACS}}
 	made.authenticator = newAuthenticator(s, around, p)
 	made.service = newService(s, newIdentities(s, forACS, around, p), newMapper(s, forOBO, around, p), around, p)
@@ -86,9 +86,10 @@ func newIdentities(s *settings, c *credential, around surroundings, p *problems)
 		AttemptTimeout:   s.upstreamTimeout,
 		Logger:           around.logger,
 	}
-	if signIn := newSignIn(s, c, around.client, p); signIn != nil {
-		cfg.Credential = acsidentity.BearerToken(signIn.token)
+	if tokens := newSignIn(s, c, around, p); tokens != nil {
+		cfg.Credential = acsidentity.BearerToken(tokens.token)
 	}
+	followAccessKey(s, &cfg, around)
 	identities, err := acsidentity.New(cfg)
 	if err != nil {
 		p.blame(err, map[string]string{
@@ -129,9 +130,8 @@ func newGraphMapper(s *settings, c *credential, around surroundings, p *problems
 			unsignedTrust:  graphmap.TrustUnsigned,
 		}[s.unsignedMappings],
 	}
-	for _, key := range s.mappingKeys {
-		cfg.Keys = append(cfg.Keys, []byte(key.Reveal()))
-	}
+	cfg.Keys = bytesOf(s.mappingKeys)
+	followMappingKeys(s, &cfg, around)
 	if tokens := newTokens(s, c, around, p); tokens != nil {
 		cfg.Tokens = tokens
 	}
@@ -158,13 +158,15 @@ func newTokens(s *settings, c *credential, around surroundings, p *problems) *ob
 		return nil // reported already
 	}
 	tokens, err := obo.New(obo.Config{
-		ClientID:      s.clientID,
-		Credential:    c.forOBO(),
-		AuthorityHost: s.authorityHost,
-		Scopes:        []string{s.graphScope},
-		HTTPClient:    around.client,
-		Timeout:       2 * s.upstreamTimeout, // of which an attempt gets half
-		Logger:        around.logger,
+		ClientID:        s.clientID,
+		Credential:      c.forOBO(),
+		AuthorityHost:   s.authorityHost,
+		Scopes:          []string{s.graphScope},
+		HTTPClient:      around.client,
+		Timeout:         2 * s.upstreamTimeout, // of which an attempt gets half
+		CacheMaxEntries: s.tokenCache().entries,
+		CacheMaxBytes:   s.tokenCache().bytes,
+		Logger:          around.logger,
 	})
 	if err != nil {
 		p.blame(err, map[string]string{
@@ -180,16 +182,19 @@ func newTokens(s *settings, c *credential, around surroundings, p *problems) *ob
 }
 
 func newService(s *settings, identities *acsidentity.Client, mapper acsauth.IdentityMapper, around surroundings, p *problems) *acsauth.Service {
+	forTokens := s.tokenCache()
 	cfg := acsauth.ServiceConfig{
-		Identities:     identities,
-		Mapper:         mapper,
-		Tokens:         acsidentity.TokenOptions{ExpiresIn: s.acsTokenTTL},
-		ResourceID:     s.acsResourceID,
-		AutoProvision:  s.autoProvision,
-		ReplaceForeign: s.replaceForeign,
-		MappingTTL:     s.mappingTTL,
-		Logger:         around.logger,
-		Audit:          around.audit,
+		Identities:      identities,
+		Mapper:          mapper,
+		Tokens:          acsidentity.TokenOptions{ExpiresIn: s.acsTokenTTL},
+		ResourceID:      s.acsResourceID,
+		AutoProvision:   s.autoProvision,
+		ReplaceForeign:  s.replaceForeign,
+		MappingTTL:      s.mappingTTL,
+		CacheMaxEntries: s.cacheMaxEntries - forTokens.entries,
+		CacheMaxBytes:   s.cacheMaxBytes - forTokens.bytes,
+		Logger:          around.logger,
+		Audit:           around.audit,
 	}
 	for _, scope := range s.acsTokenScopes {
 		cfg.Tokens.Scopes = append(cfg.Tokens.Scopes, acsidentity.Scope(scope))

@@ -1,59 +1,70 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 
-	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
-
-	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
-	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
-	"github.com/Azure-Samples/communication-services-authentication-hero-go/obo"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/reload"
 )
 
-// A credential is how the API's app proves itself to Microsoft Entra ID. Exactly
-// one of the fields below setting is in use.
-type credential struct {
-	setting   string // that it comes from
-	secret    acsauth.Secret
-	pem       []byte
-	tokenFile string
+// The values of OBO_CREDENTIAL and ACS_CREDENTIAL.
+const (
+	credentialSecret           = "secret"
+	credentialCertificate      = "certificate"
+	credentialWorkloadIdentity = "workload-identity"
+	credentialManagedIdentity  = "managed-identity"
+)
+
+// credentialKinds are all of them, with the settings that they come from.
+var credentialKinds = []struct {
+	name, setting string
+	present       func(*settings) bool
+}{
+	{credentialSecret, "AZURE_CLIENT_SECRET", func(s *settings) bool { return s.clientSecret.Reveal() != "" }},
+	{credentialCertificate, "AZURE_CLIENT_CERTIFICATE_PATH", func(s *settings) bool { return s.certificatePath != "" }},
+	{credentialWorkloadIdentity, "AZURE_FEDERATED_TOKEN_FILE", func(s *settings) bool { return s.federatedTokenFile != "" }},
+	{credentialManagedIdentity, "MANAGED_IDENTITY_CLIENT_ID", func(s *settings) bool { return s.managedIdentity != "" }},
 }
 
-// credentialSettings tells which setting each kind of credential comes from.
-var credentialSettings = map[string]string{
-	credentialSecret:           "AZURE_CLIENT_SECRET",
-	credentialCertificate:      "AZURE_CLIENT_CERTIFICATE_PATH",
-	credentialWorkloadIdentity: "AZURE_FEDERATED_TOKEN_FILE",
+// credentialNames are the values of OBO_CREDENTIAL and ACS_CREDENTIAL.
+func credentialNames() (names []string) {
+	for _, kind := range credentialKinds {
+		names = append(names, kind.name)
+	}
+	return names
+}
+
+// A credential is how the API's app proves itself to Microsoft Entra ID.
+type credential struct {
+	setting  string // that it comes from
+	proofs   *reload.File[proof]
+	identity *managedIdentity // that makes the proofs; nil: another kind of credential
+}
+
+// present reports whether the credential is there, without asking anybody. It
+// cannot tell of a managed identity.
+func (c *credential) present() error {
+	if c == nil {
+		return nil
+	}
+	return c.proofs.Current().expired()
 }
 
 // chooseCredentials returns the credentials that exchange users' tokens and that
 // sign in to ACS. What is not there, or not needed, is nil.
-func chooseCredentials(s *settings, p *problems) (forOBO, forACS *credential) {
-	present := map[string]bool{
-		credentialSecret:           s.clientSecret.Reveal() != "",
-		credentialCertificate:      s.certificatePath != "",
-		credentialWorkloadIdentity: s.federatedTokenFile != "",
-	}
+func chooseCredentials(s *settings, around surroundings, p *problems) (forOBO, forACS *credential) {
 	var found []string
-	for _, kind := range []string{credentialSecret, credentialCertificate, credentialWorkloadIdentity} {
-		if present[kind] {
-			found = append(found, kind)
+	for _, kind := range credentialKinds {
+		if kind.present(s) {
+			found = append(found, kind.name)
 		}
 	}
+	made := make(map[string]*credential) // one of each kind, whatever it is for
 	choose := func(setting, named string) *credential {
 		switch {
 		case p.has(setting):
 			return nil
-		case named != "" && !present[named]:
-			p.addFirst(credentialSettings[named], "is missing: %s asks for it", setting)
-			return nil
 		case named == "" && len(found) == 0:
-			p.addFirst("AZURE_CLIENT_SECRET", "is missing: set it, or AZURE_CLIENT_CERTIFICATE_PATH, or AZURE_FEDERATED_TOKEN_FILE")
+			p.addFirst("AZURE_CLIENT_SECRET", "is missing: set it, or AZURE_CLIENT_CERTIFICATE_PATH, AZURE_FEDERATED_TOKEN_FILE or MANAGED_IDENTITY_CLIENT_ID")
 			return nil
 		case named == "" && len(found) > 1:
 			p.addFirst(setting, "is missing: there are several credentials (%s), so it must name one", strings.Join(found, ", "))
@@ -61,7 +72,10 @@ func chooseCredentials(s *settings, p *problems) (forOBO, forACS *credential) {
 		case named == "":
 			named = found[0]
 		}
-		return readCredential(s, named, p)
+		if made[named] == nil {
+			made[named] = newCredential(s, named, setting, around, p)
+		}
+		return made[named]
 	}
 	needACS := s.acsEndpoint != ""
 	if s.mappingStore == storeGraph || needACS && s.acsCredential == "" {
@@ -76,84 +90,38 @@ func chooseCredentials(s *settings, p *problems) (forOBO, forACS *credential) {
 	return forOBO, forACS
 }
 
-func readCredential(s *settings, kind string, p *problems) *credential {
-	c := &credential{setting: credentialSettings[kind]}
+// newCredential makes a credential of a kind that another setting, or nothing,
+// asks for.
+func newCredential(s *settings, kindName, asking string, around surroundings, p *problems) *credential {
+	c := new(credential)
+	for _, kind := range credentialKinds {
+		if kind.name != kindName {
+			continue
+		}
+		c.setting = kind.setting
+		if !kind.present(s) {
+			p.addFirst(kind.setting, "is missing: %s asks for it", asking)
+			return nil
+		}
+	}
 	var err error
-	switch kind {
+	switch kindName {
 	case credentialSecret:
-		c.secret = s.clientSecret
+		c.proofs, err = follow(s, c.setting, s.clientSecret.Reveal(), around, secretProof)
 	case credentialCertificate:
-		c.pem, err = os.ReadFile(s.certificatePath)
+		c.proofs, err = openFile(s.certificatePath, c.setting, around, certificateProof)
 	case credentialWorkloadIdentity:
-		c.tokenFile = s.federatedTokenFile
-		err = c.present()
+		c.proofs, err = openFile(s.federatedTokenFile, c.setting, around, tokenProof)
+	case credentialManagedIdentity:
+		c.identity, err = newManagedIdentity(s, around)
+		if err == nil {
+			tokens := c.identity.tokensFor(s.federationAudience, s, around)
+			c.proofs = reload.Fixed(assertionProof(tokens.token))
+		}
 	}
 	if err != nil {
-		p.addFirst(c.setting, "names a file that is of no use: %v", withoutPath(err))
+		p.addFirst(c.setting, "%v", err)
 		return nil
 	}
 	return c
-}
-
-// present reports whether the credential is there, without asking anybody.
-func (c *credential) present() error {
-	if c == nil || c.tokenFile == "" {
-		return nil
-	}
-	_, err := c.readToken()
-	return err
-}
-
-// forOBO returns the credential as package obo takes it.
-func (c *credential) forOBO() obo.Credential {
-	switch {
-	case c.pem != nil:
-		return obo.Certificate(c.pem)
-	case c.tokenFile != "":
-		return obo.ClientAssertion(func(context.Context, obo.AssertionRequest) (string, error) { return c.readToken() })
-	default:
-		return obo.ClientSecret(c.secret.Reveal())
-	}
-}
-
-// forMSAL returns the credential as MSAL takes it.
-func (c *credential) forMSAL() (confidential.Credential, error) {
-	switch {
-	case c.pem != nil:
-		certificates, key, err := confidential.CertFromPEM(c.pem, "")
-		if err != nil {
-			return confidential.Credential{}, errors.New("names a file without a usable certificate: PEM with the certificate and its private key, unencrypted, is needed")
-		}
-		return confidential.NewCredFromCert(certificates, key)
-	case c.tokenFile != "":
-		return confidential.NewCredFromAssertionCallback(func(context.Context, confidential.AssertionRequestOptions) (string, error) {
-			return c.readToken()
-		}), nil
-	default:
-		return confidential.NewCredFromSecret(c.secret.Reveal())
-	}
-}
-
-// readToken reads the token of workload identity federation, which whoever issues
-// it replaces before it expires.
-func (c *credential) readToken() (string, error) {
-	content, err := os.ReadFile(c.tokenFile)
-	token := strings.TrimSpace(string(content))
-	if err == nil && token == "" {
-		err = errors.New("it is empty")
-	}
-	if err != nil {
-		return "", &signInError{kind: httpx.KindMisconfigured, text: fmt.Sprintf("no federated token: %v", withoutPath(err))}
-	}
-	return token, nil
-}
-
-// withoutPath returns why a file could not be read, without its name, which may be
-// a secret in the wrong place.
-func withoutPath(err error) error {
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
-		return failed.Err
-	}
-	return err
 }

@@ -73,7 +73,7 @@ func devSettings(c *cloud.Cloud) layer {
 		"DEBUG_ERRORS":          "true",
 		"SHUTDOWN_DELAY":        "0s",
 	} {
-		l.values[name] = value{text, "-dev"}
+		l.values[name] = value{text: text, where: "-dev"}
 	}
 	return l
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/openapitest"
 )
 
 // asServer in the environment makes the test binary the server itself, for what
@@ -150,8 +151,8 @@ func cloudLayers(c *cloud.Cloud, environ ...string) []layer {
 			delete(azure.values, name)
 		}
 	}
-	azure.values["LISTEN_ADDR"] = value{"127.0.0.1:0", "the test"}
-	azure.values["LOG_LEVEL"] = value{"debug", "the test"}
+	azure.values["LISTEN_ADDR"] = value{text: "127.0.0.1:0", where: "the test"}
+	azure.values["LOG_LEVEL"] = value{text: "debug", where: "the test"}
 	return []layer{env, azure}
 }
 
@@ -198,6 +199,9 @@ func try(ctx context.Context, method, url string, header ...string) (answered, e
 	}
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
+	if err == nil {
+		err = openapitest.Check(answer, body)
+	}
 	return answered{answer.StatusCode, answer.Header, string(body)}, err
 }
 

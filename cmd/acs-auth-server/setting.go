@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"slices"
 	"strconv"
@@ -188,6 +189,33 @@ func address(field func(*settings) *string) func(*settings, string) error {
 			return errors.New("must be host:port or :port, with the port as a number")
 		}
 		*field(s) = value
+		return nil
+	}
+}
+
+// count takes a whole number.
+func count(field func(*settings) *int, atLeast int) func(*settings, string) error {
+	return func(s *settings, value string) error {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < atLeast {
+			return fmt.Errorf("must be a whole number, at least %d", atLeast)
+		}
+		*field(s) = n
+		return nil
+	}
+}
+
+// byteSize takes a number of bytes, which KiB, MiB or GiB may follow.
+func byteSize(field func(*settings) *int64, atLeast int64) func(*settings, string) error {
+	units := map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "": 1}
+	return func(s *settings, value string) error {
+		digits := strings.TrimRight(value, "KMGiB")
+		n, err := strconv.ParseInt(digits, 10, 64)
+		unit, known := units[value[len(digits):]]
+		if err != nil || !known || n > math.MaxInt64/unit || n*unit < atLeast {
+			return fmt.Errorf("must be a number of bytes such as 268435456, 256MiB or 1GiB, at least %d", atLeast)
+		}
+		*field(s) = n * unit
 		return nil
 	}
 }

@@ -12,16 +12,19 @@ import (
 // Settings are what the server is put together from, after their defaults have
 // been filled in. See the tables for what they mean.
 type settings struct {
-	dev bool // everything is on this machine
+	dev   bool              // everything is on this machine
+	files map[string]string // that secrets were read from, by setting
 
 	// Microsoft Entra ID
 	tenantID, clientID string
 	clientSecret       acsauth.Secret
 	certificatePath    string
 	federatedTokenFile string
+	managedIdentity    string
 	oboCredential      string
 	cloud              string
 	authorityHost      string
+	federationAudience string
 	requiredScope      string
 	audiences          []string
 	allowedClients     []string
@@ -54,6 +57,8 @@ type settings struct {
 	listenAddr, port string
 	requestTimeout   time.Duration
 	upstreamTimeout  time.Duration
+	cacheMaxEntries  int
+	cacheMaxBytes    int64
 	logLevel         slog.Level
 	logFormat        string
 	debugErrors      bool
@@ -72,6 +77,7 @@ func (s *settings) complete() {
 		preset = clouds[cloudPublic] // so that nothing is reported but AZURE_CLOUD
 	}
 	s.authorityHost = cmp.Or(s.authorityHost, preset.authorityHost)
+	s.federationAudience = preset.federationAudience
 	s.graphBaseURL = cmp.Or(s.graphBaseURL, preset.graphBaseURL)
 	s.graphScope = cmp.Or(s.graphScope, preset.graphScope)
 	s.acsEntraScope = cmp.Or(s.acsEntraScope, preset.acsEntraScope)
@@ -85,6 +91,19 @@ func (s *settings) complete() {
 		}
 		s.listenAddr = net.JoinHostPort(host, s.port)
 	}
+}
+
+// tokenCache is the part of the caches that is for exchanged tokens: half of the
+// entries, as each user takes one there and one for the mapping, and most of the
+// bytes, as tokens are long. A store of another kind than Graph needs none.
+func (s *settings) tokenCache() (share struct {
+	entries int
+	bytes   int64
+}) {
+	if s.mappingStore == storeGraph {
+		share.entries, share.bytes = s.cacheMaxEntries/2, s.cacheMaxBytes/8*7
+	}
+	return share
 }
 
 // check reports settings that do not go together.

@@ -37,9 +37,9 @@ func acsSettings() []setting {
 			azure:     true,
 			otherwise: "as OBO_CREDENTIAL",
 			example:   credentialWorkloadIdentity,
-			meaning:   "which credential signs in to ACS_ENDPOINT: secret, certificate or workload-identity",
-			parse: choice(func(s *settings) *string { return &s.acsCredential },
-				credentialSecret, credentialCertificate, credentialWorkloadIdentity),
+			meaning: "which credential signs in to ACS_ENDPOINT: secret, certificate or workload-identity, as the app, " +
+				"or managed-identity, as itself",
+			parse: choice(func(s *settings) *string { return &s.acsCredential }, credentialNames()...),
 		},
 		{
 			name:      "ACS_ENTRA_SCOPE",

@@ -1,12 +1,12 @@
 package main
 
-import "github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+import (
+	"errors"
+	"strings"
 
-// The values of OBO_CREDENTIAL and ACS_CREDENTIAL.
-const (
-	credentialSecret           = "secret"
-	credentialCertificate      = "certificate"
-	credentialWorkloadIdentity = "workload-identity"
+	"github.com/google/uuid"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 )
 
 func entraSettings() []setting {
@@ -43,24 +43,30 @@ func entraSettings() []setting {
 			name:    "AZURE_CLIENT_CERTIFICATE_PATH",
 			azure:   true,
 			example: "/etc/acs-auth-server/app.pem",
-			meaning: "or: PEM file with a certificate and its private key, unencrypted",
+			meaning: "or: PEM file with a certificate and its private key, unencrypted, which is read again when it changes",
 			parse:   text(func(s *settings) *string { return &s.certificatePath }),
 		},
 		{
 			name:    "AZURE_FEDERATED_TOKEN_FILE",
 			azure:   true,
 			example: "/var/run/secrets/azure/tokens/azure-identity-token",
-			meaning: "or: file with a token of another issuer that the app trusts (workload identity federation), read for every use",
+			meaning: "or: file with a token of another issuer that the app trusts (workload identity federation), which is read again when it changes",
 			parse:   text(func(s *settings) *string { return &s.federatedTokenFile }),
+		},
+		{
+			name:    "MANAGED_IDENTITY_CLIENT_ID",
+			azure:   true,
+			example: "44444444-5555-6666-7777-888888888888",
+			meaning: "or: client id of a user-assigned managed identity of this machine that the app trusts (federated credential)",
+			parse:   managedIdentityID,
 		},
 		{
 			name:      "OBO_CREDENTIAL",
 			azure:     true,
 			otherwise: "the one that is set",
 			example:   credentialSecret,
-			meaning:   "which credential exchanges tokens: secret, certificate or workload-identity",
-			parse: choice(func(s *settings) *string { return &s.oboCredential },
-				credentialSecret, credentialCertificate, credentialWorkloadIdentity),
+			meaning:   "which credential exchanges tokens: secret, certificate, workload-identity or managed-identity",
+			parse:     choice(func(s *settings) *string { return &s.oboCredential }, credentialNames()...),
 		},
 		{
 			name:     "AZURE_CLOUD",
@@ -112,4 +118,13 @@ func entraSettings() []setting {
 			parse:     list(func(s *settings) *[]string { return &s.allowedTenants }),
 		},
 	}
+}
+
+// managedIdentityID stores what is malformed too, as choice does.
+func managedIdentityID(s *settings, value string) error {
+	s.managedIdentity = strings.ToLower(value)
+	if len(value) != 36 || uuid.Validate(value) != nil {
+		return errors.New("must be the client id of a managed identity, a GUID")
+	}
+	return nil
 }

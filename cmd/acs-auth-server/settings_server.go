@@ -43,6 +43,20 @@ func serverSettings() []setting {
 			parse:    duration(func(s *settings) *time.Duration { return &s.upstreamTimeout }, time.Millisecond),
 		},
 		{
+			name:     "CACHE_MAX_ENTRIES",
+			fallback: "100000",
+			example:  "100000",
+			meaning:  "bounds the entries of all caches together",
+			parse:    count(func(s *settings) *int { return &s.cacheMaxEntries }, 16),
+		},
+		{
+			name:     "CACHE_MAX_BYTES",
+			fallback: "256MiB",
+			example:  "256MiB",
+			meaning:  "bounds the memory of all caches together",
+			parse:    byteSize(func(s *settings) *int64 { return &s.cacheMaxBytes }, 1<<20),
+		},
+		{
 			name:     "LOG_LEVEL",
 			fallback: "info",
 			example:  "debug",

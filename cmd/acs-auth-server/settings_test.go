@@ -37,7 +37,8 @@ var table = []row{
 	{"AZURE_CLIENT_SECRET", func(s *settings) any { return s.clientSecret.Reveal() }, "", "tops3cret", "tops3cret", nil},
 	{"AZURE_CLIENT_CERTIFICATE_PATH", func(s *settings) any { return s.certificatePath }, "", "/x/app.pem", "/x/app.pem", []string{"/m4lformed"}},
 	{"AZURE_FEDERATED_TOKEN_FILE", func(s *settings) any { return s.federatedTokenFile }, "", "/x/token", "/x/token", []string{"/m4lformed"}},
-	{"OBO_CREDENTIAL", func(s *settings) any { return s.oboCredential }, "", "certificate", "certificate", []string{"m4lformed", "managed-identity"}},
+	{"MANAGED_IDENTITY_CLIENT_ID", func(s *settings) any { return s.managedIdentity }, "", strings.ToUpper(guid1), guid1, []string{"m4lformed", "{" + guid1 + "}"}},
+	{"OBO_CREDENTIAL", func(s *settings) any { return s.oboCredential }, "", "managed-identity", "managed-identity", []string{"m4lformed", "none"}},
 	{"AZURE_CLOUD", func(s *settings) any { return s.cloud }, "public", "china", "china", []string{"m4lformed"}},
 	{"AZURE_AUTHORITY_HOST", func(s *settings) any { return s.authorityHost }, "https://login.microsoftonline.com",
 		"https://login.example", "https://login.example", []string{"m4lformed", "http://m4lformed.example", "https://m4lformed.example/tenant"}},
@@ -73,6 +74,8 @@ var table = []row{
 
 	{"LISTEN_ADDR", func(s *settings) any { return s.listenAddr }, ":5000", "127.0.0.1:80", "127.0.0.1:80", []string{"m4lformed", "5000", "a:http", ":70000"}},
 	{"PORT", func(s *settings) any { return s.listenAddr }, ":5000", "8080", ":8080", []string{"m4lformed", "70000", ":80"}},
+	{"CACHE_MAX_ENTRIES", func(s *settings) any { return s.cacheMaxEntries }, 100_000, "5000", 5000, []string{"m4lformed", "15", "-1", "1e6"}},
+	{"CACHE_MAX_BYTES", func(s *settings) any { return s.cacheMaxBytes }, int64(256 << 20), "1GiB", int64(1 << 30), []string{"m4lformed", "1", "1MB", "KiB", "-1MiB", "9999999999GiB", "1MiBMiB"}},
 	{"REQUEST_TIMEOUT", func(s *settings) any { return s.requestTimeout }, 30 * time.Second, "1m", time.Minute, []string{"m4lformed", "0", "-1s"}},
 	{"UPSTREAM_TIMEOUT", func(s *settings) any { return s.upstreamTimeout }, 10 * time.Second, "3s", 3 * time.Second, []string{"m4lformed", "0"}},
 	{"LOG_LEVEL", func(s *settings) any { return s.logLevel }, slog.LevelInfo, "debug", slog.LevelDebug, []string{"m4lformed", "INFO"}},
@@ -170,7 +173,7 @@ func TestMalformedSettings(t *testing.T) {
 				switch st.name {
 				case "ACS_ENDPOINT":
 					environ = with(environ, "ACS_CONNECTION_STRING=")
-				case "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE":
+				case "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE", "MANAGED_IDENTITY_CLIENT_ID":
 					environ = with(environ, "AZURE_CLIENT_SECRET=")
 				}
 				report := reportOf(t, nil, environ)
@@ -214,6 +217,8 @@ func TestSettingsTogether(t *testing.T) {
 	}{
 		{"several credentials", []string{"AZURE_CLIENT_CERTIFICATE_PATH=/x"}, []string{"OBO_CREDENTIAL is missing: there are several credentials (secret, certificate)"}},
 		{"a credential that is named but absent", []string{"OBO_CREDENTIAL=certificate"}, []string{"AZURE_CLIENT_CERTIFICATE_PATH is missing: OBO_CREDENTIAL asks for it"}},
+		{"a managed identity besides", []string{"MANAGED_IDENTITY_CLIENT_ID=" + guid1}, []string{"OBO_CREDENTIAL is missing: there are several credentials (secret, managed-identity)"}},
+		{"a managed identity that is named but absent", []string{"OBO_CREDENTIAL=managed-identity"}, []string{"MANAGED_IDENTITY_CLIENT_ID is missing: OBO_CREDENTIAL asks for it"}},
 		{"no credential", []string{"AZURE_CLIENT_SECRET="}, []string{"AZURE_CLIENT_SECRET is missing: set it, or"}},
 		{"two ways to ACS", []string{"ACS_ENDPOINT=https://a"}, []string{"ACS_ENDPOINT is set, and so is ACS_CONNECTION_STRING"}},
 		{"no way to ACS", []string{"ACS_CONNECTION_STRING="}, []string{"ACS_CONNECTION_STRING is missing"}},
@@ -254,13 +259,16 @@ func TestSettingsTogether(t *testing.T) {
 func TestSettingsThatGoTogether(t *testing.T) {
 	t.Parallel()
 	tests := map[string][]string{
-		"the fewest":                      nil,
-		"one value under two names":       {"azureActiveDirectory_clientId=" + guid2},
-		"a placeholder under an alias":    {"azureActiveDirectory_clientId=<your_client_id>"},
-		"memory needs no credential":      {"MAPPING_STORE=memory", "AZURE_CLIENT_SECRET=", "GRAPH_MAPPING_KEYS="},
-		"trust needs no keys":             {"GRAPH_UNSIGNED_MAPPINGS=trust", "GRAPH_MAPPING_KEYS="},
-		"adopt until":                     {"GRAPH_UNSIGNED_MAPPINGS=adopt", "GRAPH_ADOPT_UNTIL=2027-01-01T00:00:00Z"},
-		"a credential among several":      {"OBO_CREDENTIAL=secret", "AZURE_CLIENT_CERTIFICATE_PATH=/x"},
+		"the fewest":                   nil,
+		"one value under two names":    {"azureActiveDirectory_clientId=" + guid2},
+		"a placeholder under an alias": {"azureActiveDirectory_clientId=<your_client_id>"},
+		"memory needs no credential":   {"MAPPING_STORE=memory", "AZURE_CLIENT_SECRET=", "GRAPH_MAPPING_KEYS="},
+		"trust needs no keys":          {"GRAPH_UNSIGNED_MAPPINGS=trust", "GRAPH_MAPPING_KEYS="},
+		"adopt until":                  {"GRAPH_UNSIGNED_MAPPINGS=adopt", "GRAPH_ADOPT_UNTIL=2027-01-01T00:00:00Z"},
+		"a credential among several":   {"OBO_CREDENTIAL=secret", "AZURE_CLIENT_CERTIFICATE_PATH=/x"},
+		"a managed identity":           {"AZURE_CLIENT_SECRET=", "MANAGED_IDENTITY_CLIENT_ID=" + guid1},
+		"a managed identity for ACS": {"MANAGED_IDENTITY_CLIENT_ID=" + guid1, "OBO_CREDENTIAL=secret", "ACS_CREDENTIAL=managed-identity",
+			"ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://contoso.communication.azure.com"},
 		"Entra ID and ACS":                {"ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://contoso.communication.azure.com"},
 		"a verified domain":               {"AZURE_TENANT_ID=contoso.onmicrosoft.com"},
 		"the United States' government":   {"AZURE_CLOUD=usgov"},
@@ -298,6 +306,7 @@ func TestDependentDefaults(t *testing.T) {
 		{"Graph in China", []string{"AZURE_CLOUD=china"}, false, func(s *settings) any { return s.graphBaseURL }, "https://microsoftgraph.chinacloudapi.cn/v1.0"},
 		{"scope for Graph in the US", []string{"AZURE_CLOUD=usgov"}, false, func(s *settings) any { return s.graphScope }, "https://graph.microsoft.us/.default"},
 		{"the scope does not follow the address", []string{"GRAPH_BASE_URL=https://g/v1.0"}, false, func(s *settings) any { return s.graphScope }, "https://graph.microsoft.com/.default"},
+		{"federation in China", []string{"AZURE_CLOUD=china"}, false, func(s *settings) any { return s.federationAudience }, "api://AzureADTokenExchangeChina"},
 		{"Teams", []string{"AZURE_CLIENT_ID=" + guid1}, false, func(s *settings) any { return s.teamsClients }, []string{guid1}},
 		{"LISTEN_ADDR beats PORT", []string{"LISTEN_ADDR=:1", "PORT=2"}, false, func(s *settings) any { return s.listenAddr }, ":1"},
 		{"-dev listens to this machine", nil, true, func(s *settings) any { return s.listenAddr }, "127.0.0.1:5000"},

@@ -8,79 +8,95 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
-// A signIn gets the app's own access tokens for ACS from Microsoft Entra ID, by
-// client credentials (RFC 6749 section 4.4). MSAL remembers them until they expire.
+// A signIn signs in as the app, by client credentials (RFC 6749 section 4.4), to
+// get access tokens for ACS.
 type signIn struct {
-	app     confidential.Client
-	scope   string
-	timeout time.Duration
-	flight  singleflight.Group
+	credential *credential
+	authority  string
+	clientID   string
+	scope      string
+	client     *authorityClient
 }
 
-// newSignIn returns a signIn of the app that s describes, or nil. It does no
-// network I/O.
-func newSignIn(s *settings, c *credential, client *http.Client, p *problems) *signIn {
-	if c == nil {
+// newSignIn returns the source of the tokens with which the server signs in to ACS:
+// as the app, or as a managed identity, which needs no app for that. It is nil if c
+// is. No network I/O is done.
+func newSignIn(s *settings, c *credential, around surroundings, p *problems) *appTokens {
+	switch {
+	case c == nil:
 		return nil // not needed, or reported already
-	}
-	proof, err := c.forMSAL()
-	if err != nil {
-		p.addFirst(c.setting, "%v", err)
-		return nil
+	case c.identity != nil:
+		return c.identity.tokensFor(s.acsEntraScope, s, around)
 	}
 	base, err := httpx.ParseBaseURL(s.authorityHost)
 	if err != nil {
 		p.addFirst("AZURE_AUTHORITY_HOST", "%v", err)
 		return nil
 	}
-	app, err := confidential.New(base.String()+"/"+s.tenantID, s.clientID, proof,
-		confidential.WithHTTPClient(&authorityClient{client: httpx.Harden(client), host: base.Host}),
+	app := &signIn{
+		credential: c,
+		authority:  base.String() + "/" + s.tenantID,
+		clientID:   s.clientID,
+		scope:      s.acsEntraScope,
+		client:     &authorityClient{client: httpx.Harden(around.client), host: base.Host},
+	}
+	if _, err := app.msal(c.proofs.Current()); err != nil {
+		p.addFirst("AZURE_AUTHORITY_HOST", "makes no authority together with AZURE_TENANT_ID: %v", err)
+		return nil
+	}
+	return &appTokens{of: "the app", acquire: app.acquire, timeout: s.upstreamTimeout, logger: around.logger}
+}
+
+// acquire asks Microsoft Entra ID for a token, and once more if another proof can
+// take the place of one that was refused.
+func (s *signIn) acquire(ctx context.Context) (appToken, error) {
+	current := s.credential.proofs.Current()
+	token, err := s.ask(ctx, current)
+	var failed *signInError
+	if errors.As(err, &failed) && failed.refusesProof {
+		if other := s.credential.proofs.Instead(current); other != current {
+			return s.ask(ctx, other)
+		}
+	}
+	return token, err
+}
+
+func (s *signIn) ask(ctx context.Context, by *proof) (appToken, error) {
+	app, err := s.msal(by)
+	if err != nil {
+		return appToken{}, &signInError{kind: httpx.KindMisconfigured, text: "MSAL refused the configuration"}
+	}
+	result, err := app.AcquireTokenByCredential(ctx, []string{s.scope})
+	var failed *signInError
+	switch {
+	case err == nil:
+		return appToken{result.AccessToken, result.ExpiresOn, result.Metadata.RefreshOn}, nil
+	case errors.As(err, &failed):
+		return appToken{}, failed
+	default:
+		// Never MSAL's own text: it repeats answers, tokens included.
+		return appToken{}, &signInError{kind: httpx.KindUnusable, text: "MSAL refused the answer"}
+	}
+}
+
+// msal returns a new client of MSAL's: a client keeps its credential for good.
+func (s *signIn) msal(by *proof) (confidential.Client, error) {
+	return confidential.New(s.authority, s.clientID, by.msal,
+		confidential.WithHTTPClient(s.client),
 		// Otherwise MSAL would ask the public cloud about an authority that it
 		// does not know, and send the credential where the answer points to.
 		confidential.WithInstanceDiscovery(false),
 		// Otherwise the environment variable MSAL_FORCE_REGION could do the same.
 		confidential.WithAzureRegion("DisableMsalForceRegion"))
-	if err != nil {
-		p.addFirst("AZURE_AUTHORITY_HOST", "makes no authority together with AZURE_TENANT_ID: %v", err)
-		return nil
-	}
-	return &signIn{app: app, scope: s.acsEntraScope, timeout: s.upstreamTimeout}
-}
-
-// token returns an access token for ACS. However many callers want one, Entra ID is
-// asked once, and none of them can spoil it for the others by going away.
-func (s *signIn) token(ctx context.Context) (string, error) {
-	ch := s.flight.DoChan("", func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
-		defer cancel()
-		result, err := s.app.AcquireTokenByCredential(ctx, []string{s.scope})
-		var failed *signInError
-		switch {
-		case err == nil:
-			return result.AccessToken, nil
-		case errors.As(err, &failed):
-			return nil, failed
-		default:
-			// Never MSAL's own text: it repeats answers, tokens included.
-			return nil, &signInError{kind: httpx.KindUnusable, text: "MSAL refused the answer"}
-		}
-	})
-	select {
-	case result := <-ch:
-		token, _ := result.Val.(string)
-		return token, result.Err
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
 }
 
 // An authorityClient is what MSAL sends its requests through. It lets them go to
@@ -99,13 +115,13 @@ func (c *authorityClient) Do(r *http.Request) (*http.Response, error) {
 	r.Header.Set("User-Agent", httpx.UserAgent())
 	answer, err := c.client.Do(r)
 	if err != nil {
-		return nil, unanswered(r.Context(), err)
+		return nil, unanswered(r.Context(), "Microsoft Entra ID", err)
 	}
 	body, err := httpx.ReadBody(answer.Body, httpx.MaxBody)
 	httpx.Drain(answer.Body)
 	switch {
 	case err != nil:
-		return nil, unanswered(r.Context(), err)
+		return nil, unanswered(r.Context(), "Microsoft Entra ID", err)
 	case answer.StatusCode != http.StatusOK:
 		return nil, refused(answer, body)
 	}
@@ -116,34 +132,47 @@ func (c *authorityClient) Do(r *http.Request) (*http.Response, error) {
 // CloseIdleConnections implements MSAL's HTTPClient.
 func (c *authorityClient) CloseIdleConnections() { c.client.CloseIdleConnections() }
 
-// A signInError is why the app cannot sign in. It holds nothing secret, and
-// nothing in the words of the server.
-type signInError struct{ kind, text string }
+// A signInError is why there is no token. It holds nothing secret, and nothing in
+// the words of the server.
+type signInError struct {
+	kind, text   string
+	retryAfter   time.Duration
+	refusesProof bool // another one could change it
+}
 
-func (e *signInError) Error() string       { return e.text }
-func (e *signInError) FailureKind() string { return e.kind }
+func (e *signInError) Error() string             { return e.text }
+func (e *signInError) FailureKind() string       { return e.kind }
+func (e *signInError) RetryDelay() time.Duration { return e.retryAfter }
 
-func unanswered(ctx context.Context, err error) error {
+// unanswered stands for a request to somebody that got no complete answer.
+func unanswered(ctx context.Context, who string, err error) error {
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
-		return &signInError{kind: httpx.KindTimeout, text: "Microsoft Entra ID did not answer in time"}
+		return &signInError{kind: httpx.KindTimeout, text: who + " did not answer in time"}
 	}
-	return &signInError{kind: httpx.KindUnavailable, text: "Microsoft Entra ID cannot be reached"}
+	return &signInError{kind: httpx.KindUnavailable, text: who + " cannot be reached"}
 }
 
 // refused reads an error answer (RFC 6749 section 5.2, and Microsoft's codes).
 func refused(answer *http.Response, body []byte) error {
 	var said struct {
+		Name          string `json:"error"`
 		Codes         []int  `json:"error_codes"`
 		CorrelationID string `json:"correlation_id"`
 	}
 	_ = json.Unmarshal(body, &said) // what is no JSON says nothing
-	e := &signInError{kind: httpx.KindMisconfigured, text: fmt.Sprintf("Microsoft Entra ID answered with status %d", answer.StatusCode)}
+	e := &signInError{
+		kind: httpx.KindMisconfigured,
+		text: fmt.Sprintf("Microsoft Entra ID answered with status %d", answer.StatusCode),
+		// AADSTS50027 is said of an assertion that is no JWT.
+		refusesProof: said.Name == "invalid_client" || slices.Contains(said.Codes, 50027),
+	}
 	for _, code := range said.Codes {
 		e.text += fmt.Sprintf(", AADSTS%d", code)
 	}
 	if id := said.CorrelationID; len(id) == 36 && isName(strings.ReplaceAll(id, "-", "_")) {
 		e.text += ", correlation id " + id
 	}
+	e.retryAfter, _ = httpx.RetryAfter(answer.Header, time.Now())
 	switch {
 	case answer.StatusCode == http.StatusTooManyRequests:
 		e.kind = httpx.KindThrottled

@@ -22,6 +22,16 @@ import (
 // path of a PEM file with its key.
 func certificateFile(t *testing.T, c *cloud.Cloud) string {
 	t.Helper()
+	text, certificate := newCertificate(t)
+	if err := c.Entra.AddCertificate(certificate); err != nil {
+		t.Fatal(err)
+	}
+	return writeFile(t, text)
+}
+
+// newCertificate returns PEM of a certificate and its key.
+func newCertificate(t *testing.T) (text string, certificate *x509.Certificate) {
+	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -32,19 +42,16 @@ func certificateFile(t *testing.T, c *cloud.Cloud) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, err := x509.ParseCertificate(der)
+	certificate, err = x509.ParseCertificate(der)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Entra.AddCertificate(certificate); err != nil {
 		t.Fatal(err)
 	}
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return writeFile(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))+
-		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})) +
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})), certificate
 }
 
 // federatedToken returns a token that stands for the app, of an issuer that the app
@@ -136,7 +143,7 @@ func TestSignInFails(t *testing.T) {
 		log     string
 	}{
 		{"a wrong secret", cloud.Fault{}, "AZURE_CLIENT_SECRET=tops3cret", 500, "", "status 401, AADSTS7000215, correlation id "},
-		{"throttled", cloud.Fault{Status: 429}, "", 429, "5", "status 429"},
+		{"throttled", cloud.Fault{Status: 429, Header: http.Header{"Retry-After": {"17"}}}, "", 429, "17", "status 429"},
 		{"down", cloud.Fault{Status: 503}, "", 503, "5", "status 503"},
 		{"unreachable", cloud.Fault{Drop: true}, "", 503, "5", "cannot be reached"},
 		{"redirected", cloud.Fault{Status: 307, Header: http.Header{"Location": {"https://127.0.0.1:1/"}}, Body: " "}, "", 502, "", "status 307"},
@@ -169,8 +176,9 @@ func TestSignInFails(t *testing.T) {
 	}
 }
 
-// The token of workload identity is read for every use, since it is replaced before
-// it expires. Without it the server is not ready.
+// A token that Microsoft Entra ID refuses is replaced by what the file holds by then.
+// What the file held stays in use when it goes. Without a good token the server is
+// not ready.
 func TestFederatedTokenFile(t *testing.T) {
 	t.Parallel()
 	c, _ := startCloud(t)
@@ -182,7 +190,7 @@ func TestFederatedTokenFile(t *testing.T) {
 	post := func() answered {
 		return call(t, "POST", r.url+"/api/user", bearer(c.Entra.UserToken(c.Entra.AddUser(cloud.User{}), cloud.TokenOptions{})))
 	}
-	if got := post(); got.status != 500 {
+	if got := post(); got.status != 500 || !strings.Contains(got.body, "server_misconfigured") {
 		t.Errorf("with a bad token: status %d: %s", got.status, got.body)
 	}
 	if err := os.WriteFile(path, []byte(token), 0o600); err != nil {
@@ -191,16 +199,39 @@ func TestFederatedTokenFile(t *testing.T) {
 	if got := post(); got.status != 201 {
 		t.Errorf("with a good token: status %d: %s", got.status, got.body)
 	}
-	if got := call(t, "GET", r.url+"/readyz"); got.status != 200 {
-		t.Errorf("/readyz: status %d: %s", got.status, got.body)
-	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
+	if got := post(); got.status != 201 {
+		t.Errorf("with a token that was good before: status %d: %s", got.status, got.body)
+	}
+	if got := call(t, "GET", r.url+"/readyz"); got.status != 200 {
+		t.Errorf("/readyz: status %d: %s", got.status, got.body)
+	}
+}
+
+func TestExpiredFederatedToken(t *testing.T) {
+	t.Parallel()
+	c, _ := startCloud(t)
+	path := writeFile(t, c.Entra.AppToken(cloud.TokenOptions{IssuedAt: time.Now().Add(-2 * time.Hour)}))
+	r := startAgainst(t, c, nil, "AZURE_CLIENT_SECRET=", "AZURE_FEDERATED_TOKEN_FILE="+path)
+	r.stderr.line(t, "signing keys loaded")
 	if got := call(t, "GET", r.url+"/readyz"); got.status != 503 || !strings.Contains(got.body, `["credential of the app"]`) {
 		t.Errorf("/readyz: status %d: %s", got.status, got.body)
 	}
-	if got := post(); got.status != 500 {
-		t.Errorf("without a token: status %d: %s", got.status, got.body)
+	replaceFile(t, path, federatedToken(c))
+	until(t, func() bool { return call(t, "GET", r.url+"/readyz").status == 200 })
+}
+
+// A token that cannot be one is refused where it is read, and is no reason to tell
+// callers that theirs is bad.
+func TestMalformedFederatedToken(t *testing.T) {
+	t.Parallel()
+	for _, content := range []string{"", "\n", "token", "eyJhbGciOiJSUzI1NiJ9.e30", "a.b.c"} {
+		path := writeFile(t, content)
+		report := reportOf(t, nil, with(enough, "AZURE_CLIENT_SECRET=", "AZURE_FEDERATED_TOKEN_FILE="+path))
+		if !strings.Contains(report, "AZURE_FEDERATED_TOKEN_FILE names a file that is of no use: it ") || strings.Contains(report, path+"\n") {
+			t.Errorf("%q: %s", content, report)
+		}
 	}
 }

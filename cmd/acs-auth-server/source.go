@@ -3,10 +3,11 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/reload"
 )
 
 // A layer is one source of settings: the flags, the environment, or a file.
@@ -17,7 +18,10 @@ type layer struct {
 }
 
 // A value is what a layer says, and where, for people.
-type value struct{ text, where string }
+type value struct {
+	text, where string
+	file        string // that a secret was read from; "": none
+}
 
 // environment is the layer of the process's environment, given as os.Environ
 // returns it.
@@ -25,7 +29,7 @@ func environment(environ []string) layer {
 	env := layer{name: "the environment", values: make(map[string]value)}
 	for _, entry := range environ {
 		if name, text, ok := strings.Cut(entry, "="); ok {
-			env.values[name] = value{text, "environment variable " + name}
+			env.values[name] = value{text: text, where: "environment variable " + name}
 		}
 	}
 	return env
@@ -63,7 +67,7 @@ func knownNames() func(name string) bool {
 
 // load reads the settings from layers, and reports whatever is wrong with them.
 func load(layers []layer, dev bool, p *problems) *settings {
-	s := &settings{dev: dev}
+	s := &settings{dev: dev, files: make(map[string]string)}
 	p.from = make(map[string]string)
 	for _, st := range allSettings() {
 		if st.fallback != "" {
@@ -75,6 +79,9 @@ func load(layers []layer, dev bool, p *problems) *settings {
 		switch {
 		case found.text != "":
 			p.from[st.name] = found.where
+			if found.file != "" {
+				s.files[st.name] = found.file
+			}
 			if err := st.parse(s, found.text); err != nil {
 				p.add(st.name, "%v", err)
 			}
@@ -144,13 +151,13 @@ func (l layer) value(name string) value {
 	list, numbered := strings.CutSuffix(name, "__0")
 	if !numbered {
 		v := l.values[name]
-		return value{strings.TrimSpace(v.text), v.where}
+		return value{text: strings.TrimSpace(v.text), where: v.where}
 	}
 	var entries []string
 	for i := 0; ; i++ {
 		entry, ok := l.values[list+"__"+strconv.Itoa(i)]
 		if !ok {
-			return value{strings.Join(entries, ","), l.values[name].where}
+			return value{text: strings.Join(entries, ","), where: l.values[name].where}
 		}
 		entries = append(entries, strings.TrimSpace(entry.text))
 	}
@@ -165,15 +172,10 @@ func isPlaceholder(s string) bool {
 // readSecret reads a secret from the file that file.text names. What goes wrong is
 // reported without that name, in case it is the secret itself.
 func readSecret(st setting, file value, p *problems) value {
-	content, err := os.ReadFile(file.text)
-	text := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
-	switch {
-	case err != nil:
-		p.addFirst(st.name, "cannot be read from the file that %s names: %v", st.fileName(), withoutPath(err))
-	case strings.TrimSpace(text) == "" || isPlaceholder(strings.TrimSpace(text)):
-		p.addFirst(st.name, "is missing: the file that %s names holds nothing", st.fileName())
-	default:
-		return value{text, file.where}
+	content, err := reload.Open(reload.Config[string]{Path: file.text, Parse: secretText})
+	if err != nil {
+		p.addFirst(st.name, "cannot be read from the file that %s names: %v", st.fileName(), err)
+		return value{}
 	}
-	return value{}
+	return value{text: *content.Current(), where: file.where, file: file.text}
 }

@@ -37,6 +37,10 @@ const (
 	codeClientScope       = 1002012
 )
 
+// codeMalformedClient stands for the number of codeMalformedToken where the
+// client's own assertion is meant, with another name beside it.
+const codeMalformedClient = -codeMalformedToken
+
 // aadsts is how Entra answers by number. The texts are abridged; clients must
 // not read them. Status and suberror of the rarer errors are a guess.
 var aadsts = map[int]struct {
@@ -92,6 +96,7 @@ var aadsts = map[int]struct {
 	codeFederationSubject: {401, "invalid_client", "", "No matching federated identity record found for presented assertion subject."},
 	codeFederationTarget:  {401, "invalid_client", "", "No matching federated identity record found for presented assertion audience."},
 	codeMalformedToken:    {400, "invalid_grant", "", "Invalid JWT token."},
+	codeMalformedClient:   {400, "invalid_request", "", "JWT token is invalid or malformed."},
 	AssertionRefused:      {400, "invalid_grant", "", "Assertion failed signature validation."},
 	codeWrongAudience:     {400, "invalid_grant", "", "Assertion audience does not match the Client app presenting the assertion."},
 	codeExpired:           {400, "invalid_grant", "", "Assertion is not within its valid time range."},
@@ -111,6 +116,9 @@ func (e *Entra) refuse(x *exchange, number int, claims string) answer {
 	entry, ok := aadsts[number]
 	if !ok {
 		entry.status, entry.code, entry.message = 400, "invalid_grant", "The request was refused."
+	}
+	if number == codeMalformedClient {
+		number = codeMalformedToken
 	}
 	at := e.cloud.now().UTC().Format("2006-01-02 15:04:05Z")
 	trace := uuid.NewString()

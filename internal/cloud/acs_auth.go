@@ -26,8 +26,8 @@ func (r *Resource) authenticate(x *exchange) (generation int, problem string) {
 	return r.checkSignature(x)
 }
 
-// checkToken accepts the tokens of apps (and managed identities) of the
-// home tenant. Roles on the resource are not modelled.
+// checkToken accepts the tokens of the apps and managed identities of the home
+// tenant that have a role on the resource.
 func (r *Resource) checkToken(token string) (problem string) {
 	entra := r.acs.cloud.Entra
 	t, err := parseJWT(token)
@@ -35,12 +35,17 @@ func (r *Resource) checkToken(token string) (problem string) {
 		t.claims.str("aud") != acsAudience || t.claims.str("tid") != r.acs.cloud.TenantID {
 		return denied
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.roles[t.claims.str("appid")+t.claims.str("azp")] {
+		return denied
+	}
 	return ""
 }
 
 // checkSignature checks the signature by an access key, over the verb, the
-// request target as received, the date, the host and the hash of the body. A signature over the plain Date header, which SDKs
-// used before 2021, is refused.
+// request target as received, the date, the host and the hash of the body. A
+// signature over the plain Date header, which SDKs used before 2021, is refused.
 func (r *Resource) checkSignature(x *exchange) (generation int, problem string) {
 	stamp, hash := x.Header.Get("x-ms-date"), x.Header.Get("x-ms-content-sha256")
 	signature, ok := strings.CutPrefix(x.Header.Get("Authorization"), signatureScheme)

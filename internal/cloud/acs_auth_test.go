@@ -196,6 +196,8 @@ func TestEntraAuthenticationToACS(t *testing.T) {
 		status      int
 	}{
 		{"app", app(cloud.TokenOptions{Audience: audience}), 201},
+		{"another issuer", app(cloud.TokenOptions{Audience: audience, Claims: map[string]any{"iss": "https://sts.example/"}}), 401},
+		{"an app without a role", app(cloud.TokenOptions{Audience: audience, ClientID: c.SPAClientID}), 401},
 		{"audience without the slash", app(cloud.TokenOptions{Audience: strings.TrimSuffix(audience, "/")}), 401},
 		{"for our API", app(cloud.TokenOptions{}), 401},
 		{"expired", app(cloud.TokenOptions{Audience: audience, IssuedAt: time.Now().Add(-3 * time.Hour)}), 401},
@@ -209,6 +211,14 @@ func TestEntraAuthenticationToACS(t *testing.T) {
 		r := send(t, c.HTTPClient(), newRequest(t, "POST", c.ACS.URL+"/identities"+apiVersion, "", "Authorization", "Bearer "+test.token))
 		if r.status != test.status || r.status == 401 && r.str("error", "code") != "Denied" {
 			t.Errorf("%s: %d %s", test.name, r.status, r.body)
+		}
+	}
+	token := app(cloud.TokenOptions{Audience: audience, ClientID: c.SPAClientID})
+	for status, change := range map[int]func(string){201: c.ACS.AssignRole, 401: c.ACS.RemoveRole} {
+		change(c.SPAClientID)
+		r := send(t, c.HTTPClient(), newRequest(t, "POST", c.ACS.URL+"/identities"+apiVersion, "", "Authorization", "Bearer "+token))
+		if r.status != status {
+			t.Errorf("roles changed: %d %s, want %d", r.status, r.body, status)
 		}
 	}
 }

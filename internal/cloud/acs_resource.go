@@ -24,7 +24,8 @@ type Resource struct {
 	keys       [2]accessKey // primary, secondary
 	generation int
 	identities map[string]*identity
-	order      []string // their ids, oldest first
+	order      []string        // their ids, oldest first
+	roles      map[string]bool // by the client id of the app or managed identity
 }
 
 type accessKey struct {
@@ -48,7 +49,8 @@ type ResourceConfig struct {
 // AddResource makes another resource. An identity of one is foreign to the
 // others.
 func (a *ACS) AddResource(cfg ResourceConfig) (*Resource, error) {
-	r := &Resource{acs: a, id: orDefault(cfg.ID, uuid.NewString()), identities: make(map[string]*identity)}
+	r := &Resource{acs: a, id: orDefault(cfg.ID, uuid.NewString()), identities: make(map[string]*identity),
+		roles: map[string]bool{a.cloud.ClientID: true}}
 	var errs []error
 	if !isGUID(r.id) {
 		errs = append(errs, errors.New("cloud: ResourceConfig.ID must be a GUID in lower case"))
@@ -123,6 +125,22 @@ func (r *Resource) regenerate(i int) {
 	for _, id := range r.identities {
 		id.tokens = slices.DeleteFunc(id.tokens, func(t *accessToken) bool { return t.signedBy == former })
 	}
+}
+
+// AssignRole lets the app or managed identity with a client id sign in to the
+// resource. (Really a role goes to the principal.) Our API's app has a role from
+// the beginning.
+func (r *Resource) AssignRole(clientID string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.roles[clientID] = true
+}
+
+// RemoveRole takes the role away again.
+func (r *Resource) RemoveRole(clientID string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.roles, clientID)
 }
 
 // An Identity is a snapshot of one identity of a resource.

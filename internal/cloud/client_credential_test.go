@@ -128,8 +128,13 @@ func TestCertificateAssertion(t *testing.T) {
 			t.Errorf("use %d: %d %s", i+1, r.status, r.body)
 		}
 	}
-	if r := post(t, c, c.Entra.TokenURL(c.TenantID), appForm(c, "client_assertion", "nonsense")); number(r) != 50027 {
+	if r := post(t, c, c.Entra.TokenURL(c.TenantID), appForm(c, "client_assertion", "nonsense")); number(r) != 50027 || r.str("error") != "invalid_request" {
 		t.Errorf("nonsense: %s", r.body)
+	}
+	c.Entra.RemoveCertificate(cert)
+	claims["jti"] = "removed"
+	if r := post(t, c, c.Entra.TokenURL(c.TenantID), appForm(c, "client_assertion", signJWT(t, key, header, claims))); number(r) != 700027 {
+		t.Errorf("a certificate that was removed: %s", r.body)
 	}
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -137,6 +142,26 @@ func TestCertificateAssertion(t *testing.T) {
 	}
 	if err := c.Entra.AddCertificate(selfSigned(t, ec)); err == nil {
 		t.Error("a certificate with an EC key was accepted")
+	}
+}
+
+func TestClientSecrets(t *testing.T) {
+	t.Parallel()
+	c := start(t, cloud.Config{InProcess: true})
+	accepted := func(secret string) bool {
+		r := post(t, c, c.Entra.TokenURL(c.TenantID), appForm(c, "client_assertion_type", "", "client_secret", secret))
+		return r.status == 200
+	}
+	if !accepted(c.ClientSecret) || accepted("second") {
+		t.Error("not the first secret alone is good")
+	}
+	c.Entra.AddClientSecret("second")
+	if !accepted(c.ClientSecret) || !accepted("second") {
+		t.Error("not both secrets are good")
+	}
+	c.Entra.RemoveClientSecret(c.ClientSecret)
+	if accepted(c.ClientSecret) || !accepted("second") {
+		t.Error("not the second secret alone is good")
 	}
 }
 
@@ -149,6 +174,8 @@ func TestFederatedAssertion(t *testing.T) {
 	const managed = "55555555-5555-4555-8555-555555555555"
 	c.Entra.AddFederatedCredential(cloud.FederatedCredential{Issuer: issuer, Subject: subject, Key: &key.PublicKey})
 	c.Entra.AddFederatedCredential(cloud.FederatedCredential{Issuer: c.Entra.V2Issuer(c.TenantID), Subject: managed})
+	const sovereign = "66666666-6666-4666-8666-666666666666"
+	c.Entra.AddFederatedCredential(cloud.FederatedCredential{Issuer: c.Entra.V2Issuer(c.TenantID), Subject: sovereign, Audience: "api://AzureADTokenExchangeUSGov"})
 	cluster := func(key *rsa.PrivateKey, changes map[string]any) string {
 		claims := map[string]any{"iss": issuer, "sub": subject, "aud": "api://AzureADTokenExchange", "exp": time.Now().Add(time.Hour).Unix()}
 		maps.Copy(claims, changes)
@@ -165,6 +192,8 @@ func TestFederatedAssertion(t *testing.T) {
 	}{
 		{"cluster", cluster(key, nil), 0},
 		{"managed identity", identity(nil), 0},
+		{"managed identity of another cloud", identity(map[string]any{"sub": sovereign, "aud": "api://AzureADTokenExchangeUSGov"}), 0},
+		{"audience of the public cloud in another", identity(map[string]any{"sub": sovereign}), 700212},
 		{"another issuer", cluster(key, map[string]any{"iss": "https://evil.example"}), 700211},
 		{"another subject", cluster(key, map[string]any{"sub": "system:serviceaccount:default:default"}), 700213},
 		{"another audience", cluster(key, map[string]any{"aud": "sts.amazonaws.com"}), 700212},

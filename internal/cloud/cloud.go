@@ -52,6 +52,8 @@ type Cloud struct {
 	Entra *Entra
 	Graph *Graph
 	ACS   *ACS
+	// Machine is where the program under test could be running.
+	Machine *Machine
 
 	now    func() time.Time
 	net    network
@@ -101,10 +103,14 @@ func (c *Cloud) startServices() (err error) {
 	c.Entra = newEntra(c)
 	c.Graph = newGraph(c)
 	c.ACS = newACS(c)
+	c.Machine = newMachine(c)
 	if err = c.net.open("login.entra.test", c.Entra, func(url string) { c.Entra.URL = url }); err != nil {
 		return err
 	}
 	if err = c.net.open("graph.test", c.Graph, func(url string) { c.Graph.URL = url + "/v1.0" }); err != nil {
+		return err
+	}
+	if err = c.net.open("machine.test", c.Machine, func(url string) { c.Machine.URL = url }); err != nil {
 		return err
 	}
 	c.ACS.Resource, err = c.ACS.AddResource(ResourceConfig{})

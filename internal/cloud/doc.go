@@ -1,7 +1,8 @@
 // Package cloud is Microsoft Entra ID, Microsoft Graph and Azure Communication
 // Services (ACS) in one process: real HTTP services on loopback TLS that verify
 // what the real ones verify. The tests of this module run against it, and so
-// does the reference server's -dev mode.
+// does the reference server's -dev mode. [Cloud.Machine] hands out the tokens of
+// managed identities.
 //
 //	c, err := cloud.Start(cloud.Config{})
 //	if err != nil {

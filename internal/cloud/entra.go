@@ -50,7 +50,7 @@ func newEntra(c *Cloud) *Entra {
 		keys:        []*listedKey{{signingKey: pooledKey(poolEntra), listed: true}},
 		permissions: []string{"User.Read", "User.ReadWrite"},
 		lifetime:    75 * time.Minute,
-		clients:     clientCredentials{assertions: make(map[string]time.Time)},
+		clients:     clientCredentials{secrets: []string{c.ClientSecret}, assertions: make(map[string]time.Time)},
 	}
 }
 

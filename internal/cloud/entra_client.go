@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,9 +18,9 @@ const (
 	federationAudience = "api://AzureADTokenExchange"
 )
 
-// clientCredentials is how the app can prove itself, besides its secret.
-// Guarded by Entra.mu.
+// clientCredentials is how the app can prove itself. Guarded by Entra.mu.
 type clientCredentials struct {
+	secrets      []string
 	certificates []*x509.Certificate
 	federated    []FederatedCredential
 	assertions   map[string]time.Time // jti of client assertions seen, and when they end
@@ -30,9 +31,27 @@ type clientCredentials struct {
 type FederatedCredential struct {
 	// Issuer and Subject are the iss and sub that the token must have.
 	Issuer, Subject string
+	// Audience is the aud that it must have. Default: that of the public cloud,
+	// api://AzureADTokenExchange.
+	Audience string
 	// Key verifies it (RS256). Nil: the token is one of this Entra, as a managed
 	// identity has it.
 	Key *rsa.PublicKey
+}
+
+// AddClientSecret registers a further secret of the app, beside
+// [Cloud.ClientSecret].
+func (e *Entra) AddClientSecret(secret string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.clients.secrets = append(slices.Clone(e.clients.secrets), secret)
+}
+
+// RemoveClientSecret removes one of them, which may be Cloud.ClientSecret.
+func (e *Entra) RemoveClientSecret(secret string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.clients.secrets = slices.DeleteFunc(slices.Clone(e.clients.secrets), func(s string) bool { return s == secret })
 }
 
 // AddCertificate registers a certificate with an RSA key for the app.
@@ -46,8 +65,16 @@ func (e *Entra) AddCertificate(cert *x509.Certificate) error {
 	return nil
 }
 
+// RemoveCertificate removes a certificate from the app.
+func (e *Entra) RemoveCertificate(cert *x509.Certificate) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.clients.certificates = slices.DeleteFunc(slices.Clone(e.clients.certificates), cert.Equal)
+}
+
 // AddFederatedCredential registers f for the app.
 func (e *Entra) AddFederatedCredential(f FederatedCredential) {
+	f.Audience = orDefault(f.Audience, federationAudience)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.clients.federated = append(e.clients.federated, f)
@@ -64,21 +91,29 @@ func (e *Entra) authenticateClient(req *tokenRequest) int {
 	case secret != "" && assertion != "":
 		return codeBadRequest
 	case secret != "":
-		if subtle.ConstantTimeCompare([]byte(secret), []byte(e.cloud.ClientSecret)) != 1 {
-			return BadClientSecret
-		}
-		return 0
+		return e.checkSecret(secret)
 	case assertion == "" || req.form.Get("client_assertion_type") != assertionType:
 		return codeNoCredential
 	}
 	t, err := parseJWT(assertion)
 	if err != nil {
-		return codeMalformedToken
+		return codeMalformedClient
 	}
 	if t.claims.str("iss") == e.cloud.ClientID {
 		return e.checkCertificateAssertion(req, t)
 	}
 	return e.checkFederatedAssertion(t)
+}
+
+func (e *Entra) checkSecret(secret string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, known := range e.clients.secrets {
+		if subtle.ConstantTimeCompare([]byte(secret), []byte(known)) == 1 {
+			return 0
+		}
+	}
+	return BadClientSecret
 }
 
 // checkCertificateAssertion checks an assertion that the app has signed itself
@@ -149,7 +184,7 @@ func (e *Entra) checkFederatedAssertion(t *jwt) int {
 			continue
 		}
 		switch {
-		case t.claims.str("aud") != federationAudience:
+		case t.claims.str("aud") != f.Audience:
 			return codeFederationTarget
 		case f.Key != nil && t.verify(f.Key, "RS256") != nil, f.Key == nil && !e.genuine(t):
 			return codeAssertionKey

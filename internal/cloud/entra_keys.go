@@ -41,6 +41,10 @@ func (e *Entra) RotateKey() (kid string) {
 	return k.x5t
 }
 
+// JWK returns the public key that a [TokenSpec] calls key, as a member of a key set
+// that names no issuer.
+func (e *Entra) JWK(key string) map[string]any { return e.namedKey(key).jwk("") }
+
 // KeyID returns the kid of the key that signs.
 func (e *Entra) KeyID() string { return e.currentKey().x5t }
 

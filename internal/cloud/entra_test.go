@@ -211,6 +211,7 @@ func TestTokensVerifyAgainstTheKeySet(t *testing.T) {
 		"Graph": {c.Entra.GraphToken(u, cloud.TokenOptions{}), false}, // the nonce is hashed before signing
 		"RS512": {c.Entra.UserToken(u, cloud.TokenOptions{Alg: "RS512"}), false},
 		"PS256": {c.Entra.UserToken(u, cloud.TokenOptions{Alg: "PS256"}), false},
+		"ES256": {c.Entra.UserToken(u, cloud.TokenOptions{Alg: "ES256"}), false},
 		"HS256": {c.Entra.UserToken(u, cloud.TokenOptions{Alg: "HS256"}), false},
 		"none":  {c.Entra.UserToken(u, cloud.TokenOptions{Alg: "none"}), false},
 	}

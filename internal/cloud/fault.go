@@ -29,6 +29,8 @@ const (
 	OpACSRevoke = "acs.revoke"
 	OpACSDelete = "acs.delete"
 	OpACSTeams  = "acs.teams"
+
+	OpIdentityToken = "identity.token" // of a managed identity
 )
 
 // When is the moment of an operation at which a [Fault] strikes.

@@ -21,28 +21,35 @@ type TokenSpec struct {
 	Header, Claims map[string]any
 	// Key says which key signs. Default: [KeyCurrent].
 	Key string
-	// Alg is RS256 (default), RS384, RS512, PS256, HS256 (with the PEM of the
-	// public key as the secret) or none.
+	// Alg is RS256 (default), RS384, RS512, PS256, ES256 (with a key of that kind
+	// made up for the token, as Entra has none), HS256 (with the PEM of the public
+	// key as the secret) or none.
 	Alg string
 }
 
 // Mint makes a token, good or bad. It panics if spec names a key or algorithm
 // that does not exist, or values that are no JSON.
 func (e *Entra) Mint(spec TokenSpec) string {
-	key := e.namedKey(spec.Key)
 	alg := orDefault(spec.Alg, "RS256")
-	header := claimSet(overlay(map[string]any{"typ": "JWT", "alg": alg, "kid": key.x5t}, spec.Header))
+	header := claimSet(overlay(map[string]any{"typ": "JWT", "alg": alg, "kid": e.namedKey(spec.Key).x5t}, spec.Header))
 	payload := "." + encodeJSON(overlay(nil, spec.Claims))
 	signed := encodeJSON(header) + payload
 	toSign := signed
 	if header.str("nonce") != "" {
 		toSign = protectedInput(header) + payload
 	}
-	signature, err := key.sign(alg, toSign)
+	return signed + "." + e.Sign(toSign, spec.Key, alg)
+}
+
+// Sign returns the third part of a token of which input is the other two, for
+// tokens that [Entra.Mint] cannot make because they are no JSON, or not encoded as
+// they should be. Key and alg are as in [TokenSpec].
+func (e *Entra) Sign(input, key, alg string) string {
+	signature, err := e.namedKey(key).sign(orDefault(alg, "RS256"), input)
 	if err != nil {
 		panic(err.Error())
 	}
-	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
+	return base64.RawURLEncoding.EncodeToString(signature)
 }
 
 func (e *Entra) namedKey(name string) *signingKey {

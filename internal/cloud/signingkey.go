@@ -2,6 +2,8 @@ package cloud
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
@@ -87,8 +89,10 @@ func (k *signingKey) sign(alg, data string) ([]byte, error) {
 		mac := hmac.New(sha256.New, k.publicPEM())
 		mac.Write([]byte(data))
 		return mac.Sum(nil), nil
+	case alg == "ES256":
+		return signES256(data)
 	case !ok:
-		return nil, fmt.Errorf("cloud: cannot sign with alg %q; use RS256, RS384, RS512, PS256, HS256 or none", alg)
+		return nil, fmt.Errorf("cloud: cannot sign with alg %q; use RS256, RS384, RS512, PS256, ES256, HS256 or none", alg)
 	}
 	h := hash.New()
 	h.Write([]byte(data))
@@ -96,6 +100,20 @@ func (k *signingKey) sign(alg, data string) ([]byte, error) {
 		return rsa.SignPSS(rand.Reader, k.private, hash, h.Sum(nil), &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
 	}
 	return rsa.SignPKCS1v15(nil, k.private, hash, h.Sum(nil))
+}
+
+// signES256 signs data with a key that nobody has seen before or will see again.
+func signES256(data string) ([]byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256([]byte(data))
+	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
+	if err != nil {
+		return nil, err
+	}
+	return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...), nil
 }
 
 func (k *signingKey) publicPEM() []byte {
