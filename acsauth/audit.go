@@ -17,5 +17,6 @@ func (s *Service) audit(ctx context.Context, event string, u User, acsID string,
 		slog.String("acs_id", acsID),
 		slog.String("request_id", RequestID(ctx)),
 	}, attrs...)
+	s.metrics.event(ctx, event)
 	s.cfg.Audit.LogAttrs(ctx, slog.LevelInfo, "audit", attrs...)
 }

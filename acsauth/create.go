@@ -9,9 +9,9 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
-// settle is how often, and how far apart, the store is asked again while it
+// settling is how often, and how far apart, the store is asked again while it
 // contradicts itself or nobody knows what it did.
-var settle = httpx.Retry{Max: 6, Base: 200 * time.Millisecond, MaxDelay: 2 * time.Second}
+var settling = httpx.Retry{Max: 6, Base: 200 * time.Millisecond, MaxDelay: 2 * time.Second}
 
 // cleanupTimeout bounds each of the two steps that undo a creation that failed.
 const cleanupTimeout = 4 * time.Second
@@ -37,7 +37,7 @@ func (s *Service) Create(ctx context.Context, u User) (acsID string, created boo
 // identity existed, and empty unless withToken.
 func (s *Service) ensure(ctx context.Context, u User, withToken bool) (acsID string, token *acsidentity.AccessToken, err error) {
 	s.repair(ctx, u)
-	acsID, err = s.lookup(ctx, u)
+	acsID, err = s.store.lookupRenew(ctx, u)
 	switch {
 	case err == nil && s.isDeleted(acsID), errors.Is(err, ErrNotMapped):
 		return s.create(ctx, u, withToken)
@@ -58,7 +58,7 @@ func (s *Service) ensure(ctx context.Context, u User, withToken bool) (acsID str
 // letGo removes a mapping without touching its identity.
 func (s *Service) letGo(ctx context.Context, u User, acsID, reason string) error {
 	s.forget(u)
-	if err := s.cfg.Mapper.Delete(ctx, u, acsID); err != nil {
+	if err := s.store.delete(ctx, u, acsID); err != nil {
 		return err
 	}
 	s.audit(ctx, "mapping_removed_"+reason, u, acsID)
@@ -95,7 +95,7 @@ func (s *Service) create(ctx context.Context, u User, withToken bool) (string, *
 	s.learn(resourceOf(acsID))
 	report.identify(ctx, acsID)
 
-	winner, err := s.store(ctx, u, acsID)
+	winner, err := s.settle(ctx, u, acsID)
 	if err == nil && winner == acsID {
 		report.close(ctx, "mapped")
 		s.audit(ctx, "identity_created", u, acsID)
@@ -106,13 +106,13 @@ func (s *Service) create(ctx context.Context, u User, withToken bool) (string, *
 	return winner, nil, err
 }
 
-// store maps u to acsID, and returns what u is mapped to in the end: acsID, or
+// settle maps u to acsID, and returns what u is mapped to in the end: acsID, or
 // what somebody else mapped u to first. After an error acsID is certainly not
 // mapped, so far as the store can be asked, and has to go.
-func (s *Service) store(ctx context.Context, u User, acsID string) (winner string, err error) {
+func (s *Service) settle(ctx context.Context, u User, acsID string) (winner string, err error) {
 	unknown := false // whether some attempt may have, or may yet, come through
 	for attempt := 0; ; attempt++ {
-		err = s.cfg.Mapper.Create(ctx, u, acsID)
+		err = s.store.create(ctx, u, acsID)
 		switch {
 		case err == nil:
 			return acsID, nil
@@ -131,7 +131,7 @@ func (s *Service) store(ctx context.Context, u User, acsID string) (winner strin
 		case !errors.Is(err, ErrNotStored):
 			unknown = true
 		}
-		pause, ok := settle.Delay(attempt, nil, s.cfg.Now())
+		pause, ok := settling.Delay(attempt, nil, s.cfg.Now())
 		if !ok || httpx.Sleep(ctx, pause) != nil {
 			return "", s.unmap(ctx, u, acsID, unknown, err)
 		}
@@ -141,13 +141,13 @@ func (s *Service) store(ctx context.Context, u User, acsID string) (winner strin
 // winner returns the mapping that won against acsID. The error wraps ErrNotMapped
 // if there is none to be seen.
 func (s *Service) winner(ctx context.Context, u User, acsID string) (string, error) {
-	winner, err := s.lookup(ctx, u)
+	winner, err := s.store.lookupRenew(ctx, u)
 	switch {
 	case err != nil:
 		return "", err
 	case winner != acsID && s.isDeleted(winner):
 		// We know that it is dead, so its mapping is what a deletion left.
-		if err := s.cfg.Mapper.Delete(ctx, u, winner); err != nil {
+		if err := s.store.delete(ctx, u, winner); err != nil {
 			return "", err
 		}
 		return "", ErrNotMapped
@@ -166,7 +166,7 @@ func (s *Service) unmap(ctx context.Context, u User, acsID string, unknown bool,
 		defer cancel()
 		// If this fails too, the mapping may stay and name a dead identity:
 		// the next token request finds out and removes it.
-		if err := s.cfg.Mapper.Delete(ctx, u, acsID); err != nil {
+		if err := s.store.delete(ctx, u, acsID); err != nil {
 			cause = errors.Join(cause, err)
 		}
 	}

@@ -23,7 +23,7 @@ func (s *Service) Delete(ctx context.Context, u User) error {
 func (s *Service) delete(ctx context.Context, u User) error {
 	s.forget(u)
 	s.repair(ctx, u)
-	acsID, err := s.cfg.Mapper.Lookup(ctx, u)
+	acsID, err := s.store.lookup(ctx, u)
 	switch {
 	case errors.Is(err, ErrNotMapped):
 		return nil
@@ -34,7 +34,7 @@ func (s *Service) delete(ctx context.Context, u User) error {
 	case s.isForeign(acsID):
 		return s.letGo(ctx, u, acsID, "foreign")
 	case s.isDeleted(acsID):
-		return s.cfg.Mapper.Delete(ctx, u, acsID)
+		return s.store.delete(ctx, u, acsID)
 	}
 	return s.deleteBoth(ctx, u, acsID)
 }
@@ -62,7 +62,7 @@ func (s *Service) deleteBoth(ctx context.Context, u User, acsID string) error {
 	}
 	s.markDeleted(acsID)
 	s.audit(ctx, "identity_deleted", u, acsID)
-	if err := s.cfg.Mapper.Delete(ctx, u, acsID); err != nil {
+	if err := s.store.delete(ctx, u, acsID); err != nil {
 		report.leave(ctx, err)
 		return err
 	}
@@ -87,7 +87,7 @@ func (s *Service) Revoke(ctx context.Context, u User) error {
 }
 
 func (s *Service) revoke(ctx context.Context, u User) error {
-	acsID, err := s.cfg.Mapper.Lookup(ctx, u)
+	acsID, err := s.store.lookup(ctx, u)
 	switch {
 	case errors.Is(err, ErrNotMapped), err == nil && s.isDeleted(acsID):
 		return nil

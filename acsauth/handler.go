@@ -27,6 +27,8 @@ type HandlerConfig struct {
 	Timeout time.Duration
 	// Logger gets panics. Default: slog.Default().
 	Logger *slog.Logger
+	// Telemetry gets metrics and spans.
+	Telemetry TelemetryConfig
 }
 
 // A Handler is the HTTP API (docs/endpoints.md): /user, /token, /token/teams and
@@ -37,16 +39,21 @@ type HandlerConfig struct {
 // It answers every other path under it with 404. Its error answers, status codes
 // and headers are part of its contract. A Handler is safe for concurrent use.
 type Handler struct {
-	cfg    HandlerConfig
-	routes map[string]route
-	serve  http.Handler
+	cfg      HandlerConfig
+	routes   map[string]route
+	serve    http.Handler
+	requests observer
 }
 
 // A route is the endpoint at one path: a function for each method.
 type route map[string]endpoint
 
 // An endpoint answers one kind of request of a user, or returns why it cannot.
-type endpoint func(w http.ResponseWriter, r *http.Request, u User) error
+type endpoint struct {
+	operation string // its name in metrics and spans
+	public    bool   // needs no token
+	serve     func(w http.ResponseWriter, r *http.Request, u User) error
+}
 
 // NewHandler checks the configuration, all mistakes at once.
 func NewHandler(cfg HandlerConfig) (*Handler, error) {
@@ -69,17 +76,17 @@ func NewHandler(cfg HandlerConfig) (*Handler, error) {
 	if len(mistakes) > 0 {
 		return nil, errors.Join(mistakes...)
 	}
-	h := &Handler{cfg: cfg}
+	h := &Handler{cfg: cfg, requests: cfg.Telemetry.newObserver("acsauth.request", "How long requests to the API take.")}
 	prefix := strings.TrimSuffix(cfg.Prefix, "/")
 	h.routes = map[string]route{
 		prefix + "/user": {
-			http.MethodGet:    h.getUser,
-			http.MethodPost:   h.postUser,
-			http.MethodDelete: h.deleteUser,
+			http.MethodGet:    {operation: "show_user", serve: h.getUser},
+			http.MethodPost:   {operation: "create_user", serve: h.postUser},
+			http.MethodDelete: {operation: "delete_user", serve: h.deleteUser},
 		},
-		prefix + "/token":        {http.MethodGet: h.getToken},
-		prefix + "/token/teams":  {http.MethodGet: h.getTeamsToken},
-		prefix + "/token/revoke": {http.MethodPost: h.postRevoke},
+		prefix + "/token":        {http.MethodGet: {operation: "issue_token", serve: h.getToken}},
+		prefix + "/token/teams":  {http.MethodGet: {operation: "exchange_teams_token", serve: h.getTeamsToken}},
+		prefix + "/token/revoke": {http.MethodPost: {operation: "revoke_tokens", serve: h.postRevoke}},
 	}
 	h.serve = WithRequestID(http.HandlerFunc(h.serveRoute))
 	return h, nil
@@ -102,28 +109,51 @@ func (h *Handler) serveRoute(w http.ResponseWriter, r *http.Request) {
 	defer h.recoverPanic(w, r)
 	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
 	defer cancel()
-	r = r.WithContext(ctx)
-	if err := h.answer(w, r); err != nil {
-		h.cfg.Authenticator.WriteError(w, r, err)
+	// Exactly: no cleaning, no redirect, no trailing slash.
+	route := h.routes[r.URL.Path]
+	endpoint, ok := route[r.Method]
+	if !ok {
+		endpoint = route.refusal()
+	}
+	err := h.requests.observe(ctx, endpoint.operation, func(ctx context.Context) error {
+		return h.answer(w, r.WithContext(ctx), endpoint)
+	})
+	if err != nil {
+		h.cfg.Authenticator.WriteError(w, r.WithContext(ctx), err)
 	}
 }
 
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request) error {
-	// Exactly: no cleaning, no redirect, no trailing slash.
-	route, ok := h.routes[r.URL.Path]
-	if !ok {
-		return refuse("not_found", answers["not_found"].message)
-	}
-	endpoint, ok := route[r.Method]
-	if !ok {
-		w.Header().Set("Allow", route.allow())
-		return refuse("method_not_allowed", answers["method_not_allowed"].message)
+// answer lets an endpoint answer, or returns why it cannot.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e endpoint) error {
+	if e.public {
+		return e.serve(w, r, User{})
 	}
 	u, err := h.cfg.Authenticator.Authenticate(r)
-	if err != nil {
-		return err
+	if err == nil {
+		err = e.serve(w, r.WithContext(ContextWithUser(r.Context(), u)), u)
 	}
-	return endpoint(w, r.WithContext(ContextWithUser(r.Context(), u)), u)
+	if err != nil {
+		h.auditRefusal(r.Context(), e, u, err)
+	}
+	return err
+}
+
+// auditRefusal records who was not let in, or not allowed to do something.
+func (h *Handler) auditRefusal(ctx context.Context, e endpoint, u User, err error) {
+	if refused := refusal(err); refused.Status() == http.StatusUnauthorized || refused.Status() == http.StatusForbidden {
+		h.cfg.Service.audit(ctx, "request_refused", u, "", slog.String("operation", e.operation), slog.String("error", refused.Name))
+	}
+}
+
+// refusal returns what answers requests without an endpoint, token or no token.
+func (r route) refusal() endpoint {
+	return endpoint{operation: "none", public: true, serve: func(w http.ResponseWriter, _ *http.Request, _ User) error {
+		if r == nil {
+			return refuse("not_found", answers["not_found"].message)
+		}
+		w.Header().Set("Allow", r.allow())
+		return refuse("method_not_allowed", answers["method_not_allowed"].message)
+	}}
 }
 
 func (r route) allow() string {

@@ -235,6 +235,8 @@ type remoteStore struct {
 
 func (s *remoteStore) call(ctx context.Context, op string, effect func() (string, error)) (string, error) {
 	p := ctx.Value(personKey{}).(*person)
+	ctx, cancel := context.WithTimeout(ctx, s.attemptTimeout())
+	defer cancel()
 	var id string
 	var err error
 	f, lostErr := s.travel(ctx, s.process, p, op, func() func() {
@@ -275,15 +277,15 @@ func (s *remoteStore) Delete(ctx context.Context, u acsauth.User, acsID string) 
 type remoteJournal struct{ remoteStore }
 
 func (s *remoteJournal) OpenEntry(ctx context.Context, e acsauth.JournalEntry) error {
-	return s.do(ctx, "store.open", func() error { return s.memory.OpenEntry(context.Background(), e) })
+	return s.do(ctx, "store.open", func() error { return s.world.store.OpenEntry(context.Background(), e) })
 }
 
 func (s *remoteJournal) IdentifyEntry(ctx context.Context, e acsauth.JournalEntry) error {
-	return s.do(ctx, "store.identify", func() error { return s.memory.IdentifyEntry(context.Background(), e) })
+	return s.do(ctx, "store.identify", func() error { return s.world.store.IdentifyEntry(context.Background(), e) })
 }
 
 func (s *remoteJournal) CloseEntry(ctx context.Context, e acsauth.JournalEntry) error {
-	return s.do(ctx, "store.close", func() error { return s.memory.CloseEntry(context.Background(), e) })
+	return s.do(ctx, "store.close", func() error { return s.world.store.CloseEntry(context.Background(), e) })
 }
 
 func (s *remoteJournal) OpenEntries(ctx context.Context, u acsauth.User, before time.Time) iter.Seq2[acsauth.JournalEntry, error] {
@@ -291,7 +293,7 @@ func (s *remoteJournal) OpenEntries(ctx context.Context, u acsauth.User, before 
 		var found []acsauth.JournalEntry
 		err := s.do(ctx, "store.entries", func() error {
 			found = nil
-			for e := range s.memory.OpenEntries(context.Background(), u, before) {
+			for e := range s.world.store.OpenEntries(context.Background(), u, before) {
 				found = append(found, e)
 			}
 			return nil

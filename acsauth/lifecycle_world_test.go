@@ -31,8 +31,8 @@ type world struct {
 	cloud  *cloud.Cloud
 	base   http.RoundTripper
 	people []*person
-	memory *memoryJournal        // the store, unless it is Graph
-	old    *acsauth.MemoryMapper // the store that mappings move from, if they do
+	store  acsauth.JournalingMapper // unless it is Graph
+	old    *acsauth.MemoryMapper    // the store that mappings move from, if they do
 	plan   plan
 
 	realTime bool // waiting takes time
@@ -53,8 +53,9 @@ type world struct {
 type plan struct {
 	gone          cloud.Gone
 	inMemory      bool
-	journals      bool // the store in memory keeps a journal
-	moves         bool // from another store in memory to that one
+	store         acsauth.JournalingMapper // a real one in place of that in memory
+	journals      bool                     // the store in memory keeps a journal
+	moves         bool                     // from another store in memory to that one
 	autoProvision bool
 	knowsResource bool
 	faults        float64       // the part of calls that go wrong
@@ -99,7 +100,7 @@ func newWorld(t *testing.T, seed uint64, p plan, cfg cloud.Config) *world {
 		t.Fatal(err)
 	}
 	w := &world{
-		T: t, seed: seed, cloud: c, plan: p, base: c.HTTPClient().Transport, realTime: !cfg.InProcess,
+		T: t, seed: seed, cloud: c, plan: p, base: c.HTTPClient().Transport, realTime: !cfg.InProcess || p.store != nil,
 		counts: map[string]int{}, made: map[string]*person{}, reads: map[string]time.Time{}, excused: map[string]string{},
 	}
 	if cfg.InProcess {
@@ -107,7 +108,10 @@ func newWorld(t *testing.T, seed uint64, p plan, cfg cloud.Config) *world {
 	}
 	c.ACS.SetGone(p.gone)
 	if p.inMemory {
-		w.memory, w.old = new(memoryJournal), new(acsauth.MemoryMapper)
+		w.store, w.old = new(memoryJournal), new(acsauth.MemoryMapper)
+		if p.store != nil {
+			w.store = p.store
+		}
 	}
 	return w
 }
@@ -135,12 +139,12 @@ func (w *world) start(name string, autoProvision, knowsResource bool) *process {
 	switch {
 	case w.plan.moves:
 		mapper = must(w.T, movemap.New, movemap.Config{
-			From: &remoteStore{w, p, "old", w.old}, To: &remoteJournal{remoteStore{w, p, "store", w.memory}},
+			From: &remoteStore{w, p, "old", w.old}, To: &remoteJournal{remoteStore{w, p, "store", w.store}},
 		})
 	case w.plan.journals:
-		mapper = &remoteJournal{remoteStore{w, p, "store", w.memory}}
+		mapper = &remoteJournal{remoteStore{w, p, "store", w.store}}
 	case w.plan.inMemory:
-		mapper = &remoteStore{w, p, "store", w.memory}
+		mapper = &remoteStore{w, p, "store", w.store}
 	default:
 		mapper = must(w.T, graphmap.New, graphmap.Config{
 			Tokens: must(w.T, obo.New, obo.Config{
@@ -163,7 +167,14 @@ func (w *world) start(name string, autoProvision, knowsResource bool) *process {
 	return p
 }
 
-func (w *world) attemptTimeout() time.Duration { return 200 * w.plan.scale }
+// attemptTimeout is what calls are given up after. In the end nothing hangs any
+// more, and only a busy machine could be slow.
+func (w *world) attemptTimeout() time.Duration {
+	if w.calm.Load() {
+		return 30 * time.Second
+	}
+	return 200 * w.plan.scale
+}
 
 // mortal is the log of a process, which ends with it.
 type mortal struct{ *process }
@@ -177,8 +188,8 @@ func (m mortal) Write(b []byte) (int, error) {
 
 // mapped returns what the store holds for p; "" if nothing.
 func (w *world) mapped(p *person) string {
-	if w.memory != nil {
-		for _, store := range []acsauth.IdentityMapper{w.memory, w.old} {
+	if w.store != nil {
+		for _, store := range []acsauth.IdentityMapper{w.store, w.old} {
 			if id, err := store.Lookup(context.Background(), p.user); err == nil {
 				return id
 			}
@@ -227,10 +238,10 @@ func (w *world) mappedSince(p *person, acsID string) (from time.Time) {
 // erase removes p's mapping behind everybody's back, as the user can.
 func (w *world) erase(p *person) {
 	before, _ := w.watch(p, func() {
-		if w.memory != nil {
+		if w.store != nil {
 			id := w.mapped(p)
 			_ = w.old.Delete(context.Background(), p.user, id)
-			_ = w.memory.Delete(context.Background(), p.user, id)
+			_ = w.store.Delete(context.Background(), p.user, id)
 		} else {
 			w.cloud.Graph.DeleteExtension(p.User, extensionName)
 		}
@@ -269,7 +280,7 @@ func (w *world) live(p *person) (ids []string) {
 // identity, so that nobody can do anything about it.
 func (w *world) reports(p *person, processes []*process) (open, unknown int) {
 	if w.plan.journals {
-		for e := range w.memory.OpenEntries(context.Background(), p.user, time.Now()) {
+		for e := range w.store.OpenEntries(context.Background(), p.user, time.Now()) {
 			open++
 			if e.ACSID == "" {
 				unknown++

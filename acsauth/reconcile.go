@@ -49,19 +49,18 @@ type ReconcileOptions struct {
 // could not list its entries, or tells that some entries failed; it is
 // [errors.ErrUnsupported] if the store keeps no journal ([JournalingMapper]).
 func (s *Service) Reconcile(ctx context.Context, o ReconcileOptions) (map[Outcome]int, error) {
-	journal, ok := s.cfg.Mapper.(JournalingMapper)
-	if !ok {
+	if s.store.journal == nil {
 		return nil, fmt.Errorf("acsauth: the mapping store keeps no journal: %w", errors.ErrUnsupported)
 	}
 	if o.MinAge == 0 {
 		o.MinAge = s.abandonedAfter()
 	}
 	outcomes := make(map[Outcome]int)
-	for e, err := range journal.OpenEntries(ctx, User{}, s.cfg.Now().Add(-o.MinAge)) {
+	for e, err := range s.store.openEntries(ctx, User{}, s.cfg.Now().Add(-o.MinAge)) {
 		if err != nil {
 			return outcomes, err
 		}
-		outcome, err := s.reconcile(ctx, journal, e, o)
+		outcome, err := s.reconcile(ctx, e, o)
 		outcomes[outcome]++
 		if o.Progress != nil {
 			o.Progress(e, outcome, err)
@@ -74,18 +73,18 @@ func (s *Service) Reconcile(ctx context.Context, o ReconcileOptions) (map[Outcom
 }
 
 // reconcile repairs one entry in turn with the operations of its user.
-func (s *Service) reconcile(ctx context.Context, journal JournalingMapper, e JournalEntry, o ReconcileOptions) (outcome Outcome, err error) {
+func (s *Service) reconcile(ctx context.Context, e JournalEntry, o ReconcileOptions) (outcome Outcome, err error) {
 	if o.DryRun {
 		outcome, err = s.foresee(ctx, e)
 	} else {
 		var settled string
 		settled, _, err = s.flights.do(ctx, e.user(), "repair "+e.ID, func(ctx context.Context) (string, error) {
-			outcome, err := s.settle(ctx, journal, e)
+			outcome, err := s.repairEntry(ctx, e)
 			return string(outcome), err
 		})
 		outcome = Outcome(settled)
 		if err == nil && outcome == OutcomeUnknown && o.DropUnknown {
-			err = journal.CloseEntry(ctx, e)
+			err = s.store.closeEntry(ctx, e)
 		}
 	}
 	if err != nil {
@@ -94,17 +93,16 @@ func (s *Service) reconcile(ctx context.Context, journal JournalingMapper, e Jou
 	return outcome, err
 }
 
-// repair settles what operations of a user left that never came to their end. A
+// repair ends what operations of a user left that never came to their end. A
 // failure does not keep the user from what they want now.
 func (s *Service) repair(ctx context.Context, u User) {
-	journal, ok := s.cfg.Mapper.(JournalingMapper)
-	if !ok {
+	if s.store.journal == nil {
 		return
 	}
-	for e, err := range journal.OpenEntries(ctx, u, s.cfg.Now().Add(-s.abandonedAfter())) {
+	for e, err := range s.store.openEntries(ctx, u, s.cfg.Now().Add(-s.abandonedAfter())) {
 		outcome := OutcomeFailed
 		if err == nil {
-			outcome, err = s.settle(ctx, journal, e)
+			outcome, err = s.repairEntry(ctx, e)
 		}
 		if err != nil {
 			s.cfg.Logger.WarnContext(ctx, "the journal could not be repaired", "report", e.ID, "user", u.Pseudonym(), "error", err)
@@ -114,9 +112,9 @@ func (s *Service) repair(ctx context.Context, u User) {
 	}
 }
 
-// settle brings what e was opened for to its end: a creation is undone unless its
+// repairEntry brings what e was opened for to its end: a creation is undone unless its
 // identity is mapped, a deletion is finished.
-func (s *Service) settle(ctx context.Context, journal JournalingMapper, e JournalEntry) (Outcome, error) {
+func (s *Service) repairEntry(ctx context.Context, e JournalEntry) (Outcome, error) {
 	outcome, err := s.foresee(ctx, e)
 	if err != nil || outcome == OutcomeUnknown {
 		return outcome, err
@@ -128,15 +126,15 @@ func (s *Service) settle(ctx context.Context, journal JournalingMapper, e Journa
 		}
 		s.markDeleted(e.ACSID)
 		s.forget(e.user())
-		if err := s.cfg.Mapper.Delete(ctx, e.user(), e.ACSID); err != nil {
+		if err := s.store.delete(ctx, e.user(), e.ACSID); err != nil {
 			return OutcomeFailed, err
 		}
 		s.audit(ctx, "identity_repaired", e.user(), e.ACSID)
 	}
-	return outcome, journal.CloseEntry(ctx, e)
+	return outcome, s.store.closeEntry(ctx, e)
 }
 
-// foresee tells what settling an entry will come to.
+// foresee tells what repairing an entry will come to.
 func (s *Service) foresee(ctx context.Context, e JournalEntry) (Outcome, error) {
 	switch {
 	case e.ACSID == "":
@@ -144,7 +142,7 @@ func (s *Service) foresee(ctx context.Context, e JournalEntry) (Outcome, error) 
 	case e.Kind == EntryDelete:
 		return OutcomeDeleted, nil
 	}
-	mapped, err := s.cfg.Mapper.Lookup(ctx, e.user())
+	mapped, err := s.store.lookup(ctx, e.user())
 	switch {
 	case err == nil && mapped == e.ACSID:
 		return OutcomeMapped, nil

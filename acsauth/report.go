@@ -15,7 +15,6 @@ import (
 // the log.
 type report struct {
 	service *Service
-	journal JournalingMapper // nil: the log is the journal
 	logger  *slog.Logger
 	entry   JournalEntry
 }
@@ -27,9 +26,8 @@ func (s *Service) openReport(ctx context.Context, u User, kind EntryKind, acsID 
 		RequestID: RequestID(ctx), Opened: s.cfg.Now(),
 	}}
 	r.logger = s.cfg.Logger.With("report", r.entry.ID, "kind", string(kind), "user", u.Pseudonym(), "request_id", r.entry.RequestID)
-	var journaled bool
-	if r.journal, journaled = s.cfg.Mapper.(JournalingMapper); journaled {
-		return r, r.journal.OpenEntry(ctx, r.entry)
+	if s.store.journal != nil {
+		return r, s.store.openEntry(ctx, r.entry)
 	}
 	if kind == EntryDelete {
 		// Nothing gets lost: until the end of the deletion there is the mapping.
@@ -43,10 +41,10 @@ func (s *Service) openReport(ctx context.Context, u User, kind EntryKind, acsID 
 // worse for whoever has to find it should this process die; the operation goes on.
 func (r *report) identify(ctx context.Context, acsID string) {
 	r.entry.ACSID = acsID
-	if r.journal == nil {
+	if r.service.store.journal == nil {
 		return
 	}
-	if err := r.journal.IdentifyEntry(ctx, r.entry); err != nil {
+	if err := r.service.store.identifyEntry(ctx, r.entry); err != nil {
 		r.logger.WarnContext(ctx, "the identity could not be written to the journal", "error", err)
 	}
 }
@@ -54,13 +52,13 @@ func (r *report) identify(ctx context.Context, acsID string) {
 // close closes the report, even if the time of the operation is up. If that fails,
 // whoever repairs it finds that there is nothing left to do.
 func (r *report) close(ctx context.Context, outcome string) {
-	if r.journal == nil {
+	if r.service.store.journal == nil {
 		r.logger.InfoContext(ctx, "identity report closed", "outcome", outcome)
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
-	if err := r.journal.CloseEntry(ctx, r.entry); err != nil {
+	if err := r.service.store.closeEntry(ctx, r.entry); err != nil {
 		r.logger.WarnContext(ctx, "a journal entry could not be closed", "outcome", outcome, "error", err)
 	}
 }
@@ -68,5 +66,6 @@ func (r *report) close(ctx context.Context, outcome string) {
 // leave leaves the report open: the identity exists, or may, and is not mapped, or
 // it is gone, or may be, and is.
 func (r *report) leave(ctx context.Context, cause error) {
+	r.service.metrics.event(ctx, string(r.entry.Kind)+"_unfinished")
 	r.logger.ErrorContext(ctx, "identity report left open", "acs_id", r.entry.ACSID, "opened", r.entry.Opened, "cause", cause)
 }

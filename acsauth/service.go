@@ -65,6 +65,8 @@ type ServiceConfig struct {
 	Logger *slog.Logger
 	// Audit gets one event for every change and every token. Default: Logger.
 	Audit *slog.Logger
+	// Telemetry gets metrics and spans.
+	Telemetry TelemetryConfig
 }
 
 // A Service keeps one ACS identity for each user and issues its tokens. It needs
@@ -75,10 +77,12 @@ type ServiceConfig struct {
 // that [IdentityMapper] documents; [Authenticator.WriteError] answers them all.
 type Service struct {
 	cfg        ServiceConfig
+	store      *store
 	flights    *flights
 	remembered *lru.Cache[string, string]   // user key -> identity, for Token
 	deleted    *lru.Cache[string, struct{}] // identities that this process deleted
 	resource   atomic.Pointer[string]
+	metrics    *serviceMetrics
 }
 
 // NewService checks the configuration, all mistakes at once, and does no I/O.
@@ -112,8 +116,11 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 	if cfg.ResourceID != "" && !isGUID(cfg.ResourceID) {
 		mistake("acsauth: ResourceID must be the immutable id of the ACS resource, a GUID")
 	}
-	if cfg.CacheMaxEntries < 0 || cfg.CacheMaxBytes < 0 {
-		mistake("acsauth: CacheMaxEntries and CacheMaxBytes must not be negative")
+	if cfg.CacheMaxEntries < 0 {
+		mistake("acsauth: CacheMaxEntries must be positive")
+	}
+	if cfg.CacheMaxBytes < 0 {
+		mistake("acsauth: CacheMaxBytes must be positive")
 	}
 	if cfg.Timeout < 0 {
 		mistake("acsauth: Timeout must be positive")
@@ -124,10 +131,12 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 
 	s := &Service{
 		cfg:        cfg,
+		store:      newStore(cfg.Mapper, cfg.Telemetry),
 		flights:    newFlights(cfg.Timeout, cfg.Logger),
 		remembered: lru.New[string, string](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
 		deleted:    lru.New[string, struct{}](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
 	}
+	s.metrics = newServiceMetrics(s, cfg.Telemetry)
 	s.learn(cfg.ResourceID)
 	return s, nil
 }
@@ -135,12 +144,15 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 // Close waits until every operation under way has ended, or for ctx to end, whose
 // cause it then returns; new ones that could change something are refused. A
 // process that ends without it can leave identities behind that nobody knows.
-func (s *Service) Close(ctx context.Context) error { return s.flights.close(ctx) }
+func (s *Service) Close(ctx context.Context) error {
+	s.metrics.end()
+	return s.flights.close(ctx)
+}
 
 // Identity returns the user's ACS identity. It asks the store, and ACS nothing.
 // The error wraps [ErrNotMapped] if there is none.
 func (s *Service) Identity(ctx context.Context, u User) (acsID string, err error) {
-	acsID, err = s.cfg.Mapper.Lookup(ctx, u)
+	acsID, err = s.store.lookup(ctx, u)
 	if err != nil {
 		return "", err
 	}
@@ -151,14 +163,6 @@ func (s *Service) Identity(ctx context.Context, u User) (acsID string, err error
 		return "", errForeign
 	}
 	return acsID, nil
-}
-
-// lookup asks the store for a mapping that is about to be used for some time.
-func (s *Service) lookup(ctx context.Context, u User) (string, error) {
-	if renewing, ok := s.cfg.Mapper.(RenewingMapper); ok {
-		return renewing.LookupRenew(ctx, u)
-	}
-	return s.cfg.Mapper.Lookup(ctx, u)
 }
 
 // remember lets Token use a mapping for some time without asking the store.

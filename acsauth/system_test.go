@@ -16,6 +16,7 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/graphmap"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/openapitest"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/obo"
 )
 
@@ -167,6 +168,9 @@ func (s *system) send(r request) answer {
 	body, err := io.ReadAll(in.Body)
 	if err != nil {
 		s.Fatal(err)
+	}
+	if err := openapitest.Check(in, body); err != nil {
+		s.Error(err)
 	}
 	return answer{in.StatusCode, in.Header, string(body)}
 }

@@ -103,15 +103,23 @@ func TestTeamsTokens(t *testing.T) {
 func TestTeamsApplication(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, withMemory, func(set *setup) { set.auth.TeamsClients = nil })
-	for client, want := range map[string]int{s.ClientID: 201, s.SPAClientID: 403} {
+	for _, test := range []struct {
+		client string
+		want   int
+	}{{s.ClientID, 201}, {s.SPAClientID, 403}} {
 		a := s.send(request{method: "GET", path: "/api/token/teams", header: http.Header{
-			"teams-user-aad-token": {s.Entra.TeamsToken(s.user, cloud.TokenOptions{ClientID: client})},
+			"teams-user-aad-token": {s.Entra.TeamsToken(s.user, cloud.TokenOptions{ClientID: test.client})},
 		}})
-		if a.status != want {
-			t.Errorf("by default, token of %s: %d %s; want %d", client, a.status, a.body, want)
+		if a.status != test.want {
+			t.Errorf("by default, token of %s: %d %s; want %d", test.client, a.status, a.body, test.want)
 		}
 	}
-	if diff := cmp.Diff(s.ClientID, s.log.lines("audit")[0]["teams_client_id"]); diff != "" {
+	var audited []any
+	for _, line := range s.log.lines("audit") {
+		audited = append(audited, []any{line["event"], line["teams_client_id"], line["error"]})
+	}
+	want := []any{[]any{"teams_token_exchanged", s.ClientID, nil}, []any{"request_refused", nil, "teams_user_mismatch"}}
+	if diff := cmp.Diff(want, audited); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -17,7 +17,9 @@ import (
 // refuses it, whoever deleted it. A mapping whose identity turns out to be gone is
 // removed.
 func (s *Service) Token(ctx context.Context, u User) (token acsidentity.AccessToken, acsID string, err error) {
-	if acsID, ok := s.remembered.Get(u.key()); ok {
+	acsID, ok := s.remembered.Get(u.key())
+	s.metrics.lookup(ctx, ok)
+	if ok {
 		token, err := s.issue(ctx, u, acsID)
 		if err == nil || s.judge(acsID, err) == accepted {
 			return token, acsID, err
@@ -74,12 +76,12 @@ func (s *Service) resolve(ctx context.Context, u User) (acsID string, fresh *acs
 
 // mapped returns the identity in the store, if a token may be issued for it.
 func (s *Service) mapped(ctx context.Context, u User) (string, error) {
-	acsID, err := s.lookup(ctx, u)
+	acsID, err := s.store.lookupRenew(ctx, u)
 	switch {
 	case err != nil:
 		return "", err
 	case s.isDeleted(acsID):
-		return "", errors.Join(ErrNotMapped, s.cfg.Mapper.Delete(ctx, u, acsID))
+		return "", errors.Join(ErrNotMapped, s.store.delete(ctx, u, acsID))
 	case s.isForeign(acsID) && s.cfg.ReplaceForeign:
 		return "", errors.Join(ErrNotMapped, s.letGo(ctx, u, acsID, "foreign"))
 	case s.isForeign(acsID):

@@ -17,6 +17,7 @@ type parts struct {
 	service       *acsauth.Service
 	handler       *acsauth.Handler
 	credentials   []*credential
+	database      *database // nil: the store is none
 }
 
 // Surroundings are what the parts share, and what is no setting.
@@ -31,7 +32,22 @@ func compose(s *settings, around surroundings, p *problems) parts {
 	forOBO, forACS := chooseCredentials(s, around, p)
 	made := parts{credentials: []*credential{forOBO, forACS}}
 	made.authenticator = newAuthenticator(s, around, p)
-	made.service = newService(s, newIdentities(s, forACS, around, p), newMapper(s, forOBO, around, p), around, p)
+	identities := newIdentities(s, forACS, around, p)
+	var mapper acsauth.IdentityMapper
+	switch s.mappingStore {
+	case storeMemory:
+		mapper = new(acsauth.MemoryMapper)
+	case storeGraph:
+		mapper = newGraphMapper(s, forOBO, around, p)
+	default:
+		if identities != nil && !p.has("MAPPING_STORE") {
+			made.database = openDatabase(s, identities.Host(), around, p)
+		}
+		if made.database != nil {
+			mapper = made.database.Mapper
+		}
+	}
+	made.service = newService(s, identities, mapper, around, p)
 	if p.any() {
 		return made
 	}
@@ -103,17 +119,6 @@ func newIdentities(s *settings, c *credential, around surroundings, p *problems)
 		})
 	}
 	return identities
-}
-
-func newMapper(s *settings, c *credential, around surroundings, p *problems) acsauth.IdentityMapper {
-	switch s.mappingStore {
-	case storeMemory:
-		return new(acsauth.MemoryMapper)
-	case storeGraph:
-		return newGraphMapper(s, c, around, p)
-	default:
-		return nil // reported already
-	}
 }
 
 func newGraphMapper(s *settings, c *credential, around surroundings, p *problems) acsauth.IdentityMapper {
@@ -221,6 +226,9 @@ func (made parts) ready() (lacking []string, err error) {
 	var reasons []error
 	if err := made.authenticator.Ready(); err != nil {
 		lacking, reasons = append(lacking, "signing keys of Microsoft Entra ID"), append(reasons, err)
+	}
+	if err := made.database.ready(); err != nil {
+		lacking, reasons = append(lacking, "mapping store"), append(reasons, err)
 	}
 	for _, c := range made.credentials {
 		if err := c.present(); err != nil {

@@ -2,19 +2,25 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"strconv"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/docs"
 )
 
 const (
-	healthPath = "/healthz"
-	readyPath  = "/readyz"
+	healthPath  = "/healthz"
+	readyPath   = "/readyz"
+	openAPIPath = "/openapi.yaml"
 )
 
+// isOperational reports whether a path is for those who watch the server, and ask
+// again and again.
 func isOperational(path string) bool { return path == healthPath || path == readyPath }
 
-// A health is the answer of both endpoints.
+// A health is the answer of /healthz and /readyz.
 type health struct {
 	Status string `json:"status"`
 	// Lacking is what keeps the server from serving requests.
@@ -44,15 +50,36 @@ func (s *server) serveReady(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) writeHealth(w http.ResponseWriter, r *http.Request, status int, body health) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		s.parts.authenticator.WriteError(w, r, &acsauth.Error{
-			Name:    "method_not_allowed",
-			Message: "The method is not allowed here. The Allow header lists those that are.",
-		})
+	if !s.reads(w, r) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // whoever hung up needs no answer
+}
+
+// serveOpenAPI sends the OpenAPI document. Like every answer of the server it is
+// not to be kept, so that nobody reads the contract of an earlier version.
+func (s *server) serveOpenAPI(w http.ResponseWriter, r *http.Request) {
+	if !s.reads(w, r) {
+		return
+	}
+	document := docs.OpenAPI()
+	w.Header().Set("Content-Type", "application/yaml") // RFC 9512: always in UTF-8
+	w.Header().Set("Content-Length", strconv.Itoa(len(document)))
+	_, _ = io.WriteString(w, document) // whoever hung up needs no answer
+}
+
+// reads reports whether the method is one that operational endpoints have, and
+// answers the request if it is not.
+func (s *server) reads(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	s.parts.authenticator.WriteError(w, r, &acsauth.Error{
+		Name:    "method_not_allowed",
+		Message: "The method is not allowed here. The Allow header lists those that are.",
+	})
+	return false
 }

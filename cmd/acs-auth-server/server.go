@@ -42,6 +42,8 @@ func (s *server) handler() http.Handler {
 			s.serveHealth(w, r)
 		case readyPath:
 			s.serveReady(w, r)
+		case openAPIPath:
+			s.serveOpenAPI(w, r)
 		default:
 			s.parts.handler.ServeHTTP(w, r)
 		}
@@ -51,7 +53,7 @@ func (s *server) handler() http.Handler {
 
 // route names the endpoint at a path; "" if there is none.
 func (s *server) route(path string) string {
-	if isOperational(path) {
+	if isOperational(path) || path == openAPIPath {
 		return path
 	}
 	return s.parts.handler.Route(path)
@@ -80,6 +82,13 @@ func (s *server) serve(listener net.Listener) error {
 		_ = s.parts.authenticator.Run(ctx) // it ends when ctx does, and only then
 		return nil
 	})
+	if db := s.parts.database; db != nil {
+		defer func() { _ = db.Close() }()
+		group.Go(func() error {
+			db.run(ctx)
+			return nil
+		})
+	}
 	group.Go(func() error {
 		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("accepting connections: %w", err)

@@ -42,7 +42,8 @@ type settings struct {
 	teamsClients        []string
 
 	// Mapping
-	mappingStore     string
+	mappingStore     string         // its kind
+	storeAddress     acsauth.Secret // of a database
 	graphBaseURL     string
 	graphScope       string
 	extensionName    string

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"errors"
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/stores"
 )
 
 // The values of MAPPING_STORE.
@@ -26,10 +26,10 @@ func mappingSettings() []setting {
 		{
 			name:     "MAPPING_STORE",
 			azure:    true,
-			secret:   true, // stores to come have their passwords in it
+			secret:   true, // databases have their passwords in it
 			fallback: storeGraph,
 			example:  storeGraph,
-			meaning:  "where mappings are kept: graph, an open extension of the user in Microsoft Graph, or memory, which forgets them when the server ends",
+			meaning:  "where mappings are kept: graph, an open extension of the user in Microsoft Graph; sqlite:FILE; postgres://USER:PASSWORD@HOST/DATABASE; tables:CONNECTION_STRING, of Azure Table storage or Cosmos DB; or memory, which forgets them when the server ends",
 			parse:    mappingStore,
 		},
 		{
@@ -110,14 +110,16 @@ func mappingSettings() []setting {
 	}
 }
 
-// mappingStore knows the stores of other versions, so that nobody looks for a
-// typing error.
+// mappingStore tells the stores that have an address from those that are one word.
 func mappingStore(s *settings, value string) error {
-	s.mappingStore = value
-	for _, later := range []string{"sqlite:", "postgres://", "postgresql://", "tables:"} {
-		if strings.HasPrefix(value, later) {
-			return errors.New("names a store that is not in this version, which has graph and memory")
-		}
+	switch kind := stores.Kind(value); {
+	case value == storeGraph || value == storeMemory:
+		s.mappingStore = value
+	case kind != "":
+		s.mappingStore, s.storeAddress = kind, acsauth.NewSecret(value)
+	default:
+		s.mappingStore = "unknown" // so that nothing else is reported about it
+		return fmt.Errorf("must be graph, memory, or a database: it %w", stores.ErrUnknown)
 	}
-	return choice(func(s *settings) *string { return &s.mappingStore }, storeGraph, storeMemory)(s, value)
+	return nil
 }

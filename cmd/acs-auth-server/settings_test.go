@@ -60,7 +60,7 @@ var table = []row{
 	{"TEAMS_CLIENT_IDS", func(s *settings) any { return s.teamsClients }, []string(nil), guid1, []string{guid1}, []string{"m4lformed", ","}},
 
 	{"MAPPING_STORE", func(s *settings) any { return s.mappingStore }, "graph", "memory", "memory",
-		[]string{"m4lformed", "sqlite:m4lformed", "postgres://m4lformed", "tables:m4lformed"}},
+		[]string{"m4lformed", "sqlite:", "postgres://", "postgres://a:m4l%formed@host/db", "tables:m4lformed", "tables:AccountName=m4lformed"}},
 	{"GRAPH_BASE_URL", func(s *settings) any { return s.graphBaseURL }, "https://graph.microsoft.com/v1.0", "https://g/v1.0", "https://g/v1.0", []string{"m4lformed", "ftp://m4lformed"}},
 	{"GRAPH_SCOPE", func(s *settings) any { return s.graphScope }, "https://graph.microsoft.com/.default", "https://g/.default", "https://g/.default", []string{"m4l formed", "openid"}},
 	{"GRAPH_EXTENSION_NAME", func(s *settings) any { return s.extensionName }, "com.contoso.identityMapping", "com.example.map", "com.example.map", []string{"1m4lformed", "com.microsoft.m4lformed"}},

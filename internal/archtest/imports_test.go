@@ -8,6 +8,10 @@ import (
 // Other people's modules, as patterns.
 const (
 	uuid      = "github.com/google/uuid"
+	otel      = "go.opentelemetry.io/otel/..." // the API, which does nothing without an SDK
+	cli       = "github.com/urfave/cli/v3"
+	pgx       = "github.com/jackc/pgx/v5/..."
+	sqlite    = "modernc.org/sqlite"
 	xsync     = "golang.org/x/sync/..."
 	jwx       = "github.com/lestrrat-go/..."
 	msal      = "github.com/AzureAD/microsoft-authentication-library-for-go/..."
@@ -16,6 +20,7 @@ const (
 	graphSDKs = "github.com/microsoftgraph/..."
 	graphCore = "github.com/microsoftgraph/msgraph-sdk-go-core/..."
 	odata     = "github.com/microsoftgraph/msgraph-sdk-go/models/odataerrors"
+	kin       = "github.com/getkin/kin-openapi/..."
 )
 
 // mayImport says what the packages import besides the standard library: nothing
@@ -25,19 +30,28 @@ var mayImport = []struct {
 	what []string
 }{
 	{".", nil},
-	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", uuid, xsync}},
-	{"acsauth/acsauthtest", []string{"acsauth", "internal/cloud", uuid}},
+	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", otel, uuid, xsync}},
+	{"acsauth/acsauthtest", []string{"acsauth", "internal/cloud", "internal/httpx", uuid}},
 	{"acsidentity", []string{"internal/httpx", uuid}},
 	{"obo", []string{"internal/httpx", "internal/lru", msal, uuid}},
+	{"movemap", []string{"acsauth"}},
 	{"graphmap", []string{"acsauth", "internal/httpx", graphCore, odata, kiota, uuid}},
+	{"sqlmap", []string{"acsauth"}},
+	{"tablemap", []string{"acsauth", "internal/httpx", azure}},
 
+	{"docs", nil},
 	{"internal/archtest", nil},
 	{"internal/cloud", []string{uuid}},
 	{"internal/httpx", nil},
 	{"internal/jose", []string{jwx}},
 	{"internal/lru", nil},
+	{"internal/openapitest", []string{"docs", kin}},
+	{"internal/reload", nil},
 
-	{"cmd/*", []string{"acsauth", "acsidentity", "obo", "graphmap", "internal/*", msal, uuid, xsync}},
+	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", pgx, sqlite}},
+
+	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", msal, uuid, xsync}},
+	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/stores", azure, cli, uuid}},
 	{"examples/*", []string{"acsauth", "acsidentity", "obo", "graphmap"}},
 }
 
@@ -84,13 +98,18 @@ var neverLinks = []struct {
 		"it is useful to any web API that calls another",
 	},
 	{
+		[]string{"tablemap"},
+		[]string{"graphmap", "obo", msal, graphSDKs, kiota, "database/sql"},
+		"whoever keeps mappings in a table must not pay for the other stores",
+	},
+	{
 		[]string{"internal/cloud"},
 		[]string{"acsauth", "acsidentity", "graphmap", "obo", "internal/httpx", "internal/jose", jwx, msal},
 		"it would share the mistakes of what is tested against it",
 	},
 	{
-		[]string{"acsauth", "acsidentity", "graphmap", "obo", "internal/cloud", "cmd/*", "examples/*"},
-		[]string{"testing/...", "net/http/httptest", "acsauth/acsauthtest"},
+		[]string{"acsauth", "acsidentity", "graphmap", "obo", "tablemap", "internal/cloud", "cmd/*", "examples/*"},
+		[]string{"testing/...", "net/http/httptest", "acsauth/acsauthtest", "internal/openapitest", kin},
 		"test machinery is no part of a product",
 	},
 }

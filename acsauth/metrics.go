@@ -1,0 +1,57 @@
+package acsauth
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// serviceMetrics count what a [Service] does.
+type serviceMetrics struct {
+	events       metric.Int64Counter
+	lookups      metric.Int64Counter
+	registration metric.Registration // of the gauges
+}
+
+func newServiceMetrics(s *Service, t TelemetryConfig) *serviceMetrics {
+	// An instrument that is returned with an error does nothing, and neither does
+	// a registration of it.
+	meter := t.meter()
+	m := new(serviceMetrics)
+	m.events, _ = meter.Int64Counter("acsauth.identity.events",
+		metric.WithDescription("What happened to ACS identities and their tokens, by event."))
+	m.lookups, _ = meter.Int64Counter("acsauth.cache.lookups",
+		metric.WithDescription("Look-ups of remembered mappings, by whether there was one."))
+	entries, _ := meter.Int64ObservableGauge("acsauth.cache.entries", metric.WithDescription("Entries in the caches."))
+	bytes, _ := meter.Int64ObservableGauge("acsauth.cache.size", metric.WithUnit("By"), metric.WithDescription("Memory that the entries take."))
+	m.registration, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		for name, size := range map[string]func() (int, int64){"mapping": s.remembered.Size, "deleted": s.deleted.Size} {
+			n, b := size()
+			attrs := metric.WithAttributes(attribute.String("cache", name))
+			o.ObserveInt64(entries, int64(n), attrs)
+			o.ObserveInt64(bytes, b, attrs)
+		}
+		return nil
+	}, entries, bytes)
+	return m
+}
+
+func (m *serviceMetrics) event(ctx context.Context, name string) {
+	if m.events.Enabled(ctx) {
+		m.events.Add(ctx, 1, metric.WithAttributes(attribute.String("event", name)))
+	}
+}
+
+func (m *serviceMetrics) lookup(ctx context.Context, hit bool) {
+	if m.lookups.Enabled(ctx) {
+		m.lookups.Add(ctx, 1, metric.WithAttributes(attribute.String("cache", "mapping"), attribute.Bool("hit", hit)))
+	}
+}
+
+// end stops observing the service.
+func (m *serviceMetrics) end() {
+	if m.registration != nil {
+		_ = m.registration.Unregister()
+	}
+}

@@ -1,0 +1,124 @@
+// Package stores opens the database stores that the value of MAPPING_STORE names,
+// for the server and for the operator's tool. It is what links their drivers.
+package stores
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	_ "modernc.org/sqlite"             // the driver "sqlite"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/sqlmap"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/tablemap"
+)
+
+// How many connections a process opens to a database, and for how long it keeps
+// them: long enough to be worth it, short enough to follow a failover.
+const (
+	maxConnections     = 16
+	connectionLifetime = 30 * time.Minute
+)
+
+// The prefixes that tell the kinds of stores apart.
+const (
+	prefixSQLite = "sqlite:"
+	prefixTables = "tables:"
+)
+
+// A Mapper is a store with a journal, which can list what it holds.
+type Mapper interface {
+	acsauth.JournalingMapper
+	acsauth.ListingMapper
+}
+
+// A Store is an open store.
+type Store struct {
+	Mapper
+	prepare func(context.Context) error
+	close   func() error
+}
+
+// Options are what a store needs besides its address.
+type Options struct {
+	Resource   string        // host of the ACS endpoint, part of every key
+	HTTPClient *http.Client  // for stores behind HTTP; nil: the package's default
+	Timeout    time.Duration // of a statement, or of an attempt at a request; 0: the package's default
+}
+
+// Kind returns the kind of store that an address names: "sqlite", "postgres" or
+// "tables"; "" if it is none of them.
+func Kind(address string) string {
+	switch {
+	case strings.HasPrefix(address, prefixSQLite):
+		return "sqlite"
+	case strings.HasPrefix(address, "postgres://"), strings.HasPrefix(address, "postgresql://"):
+		return "postgres"
+	case strings.HasPrefix(address, prefixTables):
+		return "tables"
+	}
+	return ""
+}
+
+// ErrUnknown reports an address of no kind that there is.
+var ErrUnknown = errors.New("must be sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE or tables:CONNECTION_STRING")
+
+// Open opens the store at an address, without any I/O. Its errors do not repeat
+// the address, which may hold a password.
+func Open(address string, o Options) (*Store, error) {
+	switch Kind(address) {
+	case "sqlite":
+		file := strings.TrimPrefix(address, prefixSQLite)
+		if file == "" {
+			return nil, errors.New("names no file: it must be sqlite:FILE")
+		}
+		return openSQL("sqlite", sqlmap.SQLiteDSN(file), sqlmap.SQLite, o)
+	case "postgres":
+		if u, err := url.Parse(address); err != nil || u.Host == "" {
+			return nil, errors.New("is not a URL such as postgres://USER:PASSWORD@HOST/DATABASE (write special characters in the password as %XX)")
+		}
+		return openSQL("pgx", address, sqlmap.Postgres, o)
+	case "tables":
+		return openTables(strings.TrimPrefix(address, prefixTables), o)
+	}
+	return nil, ErrUnknown
+}
+
+func openSQL(driver, dsn string, dialect sqlmap.Dialect, o Options) (*Store, error) {
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return nil, errors.New("is not understood by the database's driver") // whose error may repeat it
+	}
+	db.SetMaxOpenConns(maxConnections)
+	db.SetMaxIdleConns(maxConnections)
+	db.SetConnMaxLifetime(connectionLifetime)
+	m, err := sqlmap.New(sqlmap.Config{DB: db, Dialect: dialect, Resource: o.Resource, Timeout: o.Timeout})
+	if err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return &Store{Mapper: m, prepare: m.Migrate, close: db.Close}, nil
+}
+
+func openTables(connectionString string, o Options) (*Store, error) {
+	m, err := tablemap.New(tablemap.Config{
+		Account: tablemap.ConnectionString(connectionString), Resource: o.Resource, HTTPClient: o.HTTPClient, AttemptTimeout: o.Timeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Store{Mapper: m, prepare: m.CreateTable, close: func() error { return nil }}, nil
+}
+
+// Prepare creates the tables, or brings them up to date. It can be repeated, by
+// any number of processes at once.
+func (s *Store) Prepare(ctx context.Context) error { return s.prepare(ctx) }
+
+// Close ends the connections to the store, which nobody may be using any more.
+func (s *Store) Close() error { return s.close() }
