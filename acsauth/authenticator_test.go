@@ -2,7 +2,6 @@ package acsauth_test
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,14 +13,20 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth/acsauthtest"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
 )
 
 const otherTenant = "99999999-9999-4999-8999-999999999999"
 
-func startCloud(t *testing.T) *cloud.Cloud {
+// startCloud starts a cloud whose ids have letters, so that their case matters.
+func startCloud(t testing.TB) *cloud.Cloud {
 	t.Helper()
-	c, err := cloud.Start(cloud.Config{})
+	c, err := cloud.Start(cloud.Config{
+		TenantID:    "aaaabbbb-0000-4ccc-8ddd-2222eeee3333",
+		ClientID:    "00001111-aaaa-4bbb-8ccc-3333dddd4444",
+		SPAClientID: "55556666-ffff-4777-8aaa-8888bbbb9999",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,100 +43,62 @@ func quiet(cfg acsauth.AuthenticatorConfig) acsauth.AuthenticatorConfig {
 	return cfg
 }
 
-func TestAcceptedTokens(t *testing.T) {
+// Whoever comes through the API's door has a good token, whatever the endpoint.
+func TestTokensAtTheAPI(t *testing.T) {
 	t.Parallel()
-	c := startCloud(t)
-	u := c.Entra.AddUser(cloud.User{})
-	guest := c.Entra.AddUser(cloud.User{TenantID: otherTenant})
-	now := time.Now()
-	claim := func(name string, value any) cloud.TokenOptions {
-		return cloud.TokenOptions{Claims: map[string]any{name: value}}
-	}
-	header := func(name string, value any) cloud.TokenOptions {
-		return cloud.TokenOptions{Header: map[string]any{name: value}}
-	}
-	for _, test := range []struct {
-		name   string
-		user   cloud.User
-		token  cloud.TokenOptions
-		config func(*acsauth.AuthenticatorConfig)
-	}{
-		{"v2.0", u, cloud.TokenOptions{}, nil},
-		{"v1.0", u, cloud.TokenOptions{Version: 1}, nil},
-		{"v1.0 with the client id as audience", u, cloud.TokenOptions{Version: 1, Audience: c.ClientID}, nil},
-		{"v2.0 with the App ID URI as audience", u, cloud.TokenOptions{Audience: "api://" + c.ClientID}, nil},
-		{"client id in upper case as audience", u, cloud.TokenOptions{Audience: strings.ToUpper(c.ClientID)}, nil},
-		{"several audiences", u, claim("aud", []string{"https://example.com", c.ClientID}), nil},
-		{"another App ID URI", u, cloud.TokenOptions{Audience: "https://api.contoso.com"},
-			func(cfg *acsauth.AuthenticatorConfig) { cfg.Audiences = []string{"https://api.contoso.com"} }},
-		{"several scopes", u, cloud.TokenOptions{Scope: "profile access_as_user email"}, nil},
-		{"another required scope", u, cloud.TokenOptions{Scope: "Calls.Join"},
-			func(cfg *acsauth.AuthenticatorConfig) { cfg.Scope = "Calls.Join" }},
-		{"no type in the header", u, header("typ", nil), nil},
-		{"type at+jwt", u, header("typ", "at+jwt"), nil},
-		{"expired within the skew", u, cloud.TokenOptions{IssuedAt: now.Add(-64 * time.Minute), Lifetime: time.Hour}, nil},
-		{"not valid for two more minutes", u, claim("nbf", now.Add(2*time.Minute).Unix()), nil},
-		{"no nbf", u, claim("nbf", nil), nil},
-		{"fractional exp", u, claim("exp", float64(now.Unix())+1000.5), nil},
-		{"client on the list", u, cloud.TokenOptions{},
-			func(cfg *acsauth.AuthenticatorConfig) { cfg.AllowedClients = []string{strings.ToUpper(c.SPAClientID)} }},
-		{"v1.0 client on the list", u, cloud.TokenOptions{Version: 1},
-			func(cfg *acsauth.AuthenticatorConfig) { cfg.AllowedClients = []string{c.SPAClientID} }},
-		{"tenant given as a domain", u, cloud.TokenOptions{},
-			func(cfg *acsauth.AuthenticatorConfig) { cfg.TenantID = cloud.TenantDomain }},
-		{"another tenant on the list", guest, cloud.TokenOptions{},
-			func(cfg *acsauth.AuthenticatorConfig) { cfg.AllowedTenants = []string{c.TenantID, otherTenant} }},
-		{"any tenant", guest, cloud.TokenOptions{Version: 1},
-			func(cfg *acsauth.AuthenticatorConfig) { cfg.AllowedTenants = []string{"*"} }},
-		{"issuer and tenant in upper case", u, cloud.TokenOptions{Claims: map[string]any{"tid": strings.ToUpper(c.TenantID), "iss": c.Entra.V2Issuer(strings.ToUpper(c.TenantID))}}, nil},
-	} {
-		t.Run(test.name, func(t *testing.T) {
+	c := acsauthtest.NewCloud(t)
+	handler := must(t, acsauth.NewHandler, acsauth.HandlerConfig{
+		Authenticator: must(t, acsauth.NewAuthenticator, quiet(c.AuthenticatorConfig())),
+		Service: must(t, acsauth.NewService, acsauth.ServiceConfig{
+			Identities: must(t, acsidentity.New, acsidentity.Config{ConnectionString: c.ACSConnectionString, HTTPClient: c.HTTPClient()}),
+			Mapper:     new(acsauth.MemoryMapper),
+			Logger:     slog.New(slog.DiscardHandler),
+		}),
+	})
+	for _, endpoint := range []struct{ method, path string }{{"GET", "/api/user"}, {"GET", "/api/token"}, {"POST", "/api/token/revoke"}} {
+		t.Run(endpoint.method+" "+endpoint.path, func(t *testing.T) {
 			t.Parallel()
-			cfg := authConfig(c)
-			if test.config != nil {
-				test.config(&cfg)
-			}
-			auth := must(t, acsauth.NewAuthenticator, cfg)
-			token := c.Entra.UserToken(test.user, test.token)
-			u, err := auth.Verify(t.Context(), token)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := acsauth.User{TenantID: test.user.TenantID, ObjectID: test.user.ObjectID, ClientID: c.SPAClientID}
-			if got := (acsauth.User{TenantID: u.TenantID, ObjectID: u.ObjectID, ClientID: u.ClientID}); !cmp.Equal(want, got) {
-				t.Errorf("got %+v, want %+v", got, want)
-			}
-			if u.Assertion.Reveal() != token || u.TokenID == "" || u.ExpiresAt.IsZero() {
-				t.Errorf("incomplete: %+v", u)
-			}
+			acsauthtest.TestTokens(t, c, handler, endpoint.method, endpoint.path)
 		})
 	}
 }
 
-func TestRefusedTokens(t *testing.T) {
+// What a token says about its user arrives complete.
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	c := startCloud(t)
+	auth := must(t, acsauth.NewAuthenticator, authConfig(c))
+	ada := c.Entra.AddUser(cloud.User{})
+	expires := time.Now().Add(time.Hour).Truncate(time.Second)
+	for _, version := range []int{1, 2} {
+		token := c.Entra.UserToken(ada, cloud.TokenOptions{Version: version, IssuedAt: expires.Add(-time.Hour), Lifetime: time.Hour,
+			Scope: "profile access_as_user", ClientID: strings.ToUpper(c.SPAClientID), Claims: map[string]any{"oid": strings.ToUpper(ada.ObjectID), "uti": "t1"}})
+		got, err := auth.Verify(t.Context(), token)
+		want := acsauth.User{TenantID: c.TenantID, ObjectID: ada.ObjectID, ClientID: c.SPAClientID, Scopes: []string{"profile", "access_as_user"},
+			TokenID: "t1", ExpiresAt: expires, Assertion: acsauth.NewSecret(token)}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("v%d: %v (-want +got):\n%s", version, err, diff)
+		}
+	}
+}
+
+// A token anywhere but in the Authorization header ends up in logs and histories.
+func TestTokensElsewhereAreIgnored(t *testing.T) {
 	t.Parallel()
 	c := acsauthtest.NewCloud(t)
 	auth := must(t, acsauth.NewAuthenticator, quiet(c.AuthenticatorConfig()))
-	server := httptest.NewServer(auth.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t.Errorf("the handler was reached by %s", r.Header.Get("X-Case"))
-	})))
-	defer server.Close()
-	for _, bad := range c.BadTokens(c.AddUser("Mallory")) {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer "+bad.Token)
-		r.Header.Set("X-Case", bad.Name)
-		a, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = a.Body.Close()
-		challenge := a.Header.Get("WWW-Authenticate")
-		named := strings.Contains(challenge, fmt.Sprintf("error=%q", bad.Error))
-		if a.StatusCode != bad.Status || !named && bad.Error != "user_token_required" {
-			t.Errorf("%s: %d, %s; want %d %s", bad.Name, a.StatusCode, challenge, bad.Status, bad.Error)
+	token := c.Token(c.AddUser("Ada"))
+	for name, r := range map[string]*http.Request{
+		"query":  httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?access_token="+token, nil),
+		"form":   httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader("access_token="+token)),
+		"cookie": httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil),
+	} {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Cookie", "access_token="+token)
+		_, err := auth.Authenticate(r)
+		var refused *acsauth.Error
+		if !errors.As(err, &refused) || refused.Name != "missing_token" {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -145,10 +112,22 @@ func TestHelpfulRefusals(t *testing.T) {
 	for _, test := range []struct{ name, token, hint string }{
 		{"for Graph", c.Entra.GraphToken(u, cloud.TokenOptions{}), "api://" + c.ClientID + "/access_as_user"},
 		{"for Graph, without nonce", c.Entra.UserToken(u, cloud.TokenOptions{Audience: "https://graph.microsoft.com"}), "Microsoft Graph"},
+		{"for Graph by its id", c.Entra.UserToken(u, cloud.TokenOptions{Audience: "00000003-0000-0000-C000-000000000000"}), "Microsoft Graph"},
+		{"for Graph of the US Government", c.Entra.UserToken(u, cloud.TokenOptions{Version: 1, Audience: "https://graph.microsoft.us/"}), "Microsoft Graph"},
+		{"for Graph of the DoD", c.Entra.UserToken(u, cloud.TokenOptions{Version: 1, Audience: "https://dod-graph.microsoft.us/"}), "Microsoft Graph"},
+		{"for Graph in China", c.Entra.UserToken(u, cloud.TokenOptions{Version: 1, Audience: "https://microsoftgraph.chinacloudapi.cn/"}), "Microsoft Graph"},
 		{"for another API", c.Entra.UserToken(u, cloud.TokenOptions{Audience: "api://other"}), "api://" + c.ClientID + "/access_as_user"},
 		{"encrypted", "a.b.c.d.e", "encryption key"},
+		{"JSON serialisation", `{"payload":"","signatures":[]}`, "compact form"},
+		{"the whole answer", `{"access_token":"a.b.c"}`, "the access token alone"},
 		{"expired", c.Entra.UserToken(u, cloud.TokenOptions{IssuedAt: time.Now().Add(-2 * time.Hour), Lifetime: time.Hour}), "expired"},
 		{"of another tenant", c.Entra.UserToken(c.Entra.AddUser(cloud.User{TenantID: otherTenant}), cloud.TokenOptions{}), "tenant"},
+		{"no key", c.Entra.UserToken(u, cloud.TokenOptions{Header: map[string]any{"kid": nil}}), "(kid)"},
+		{"another algorithm", c.Entra.UserToken(u, cloud.TokenOptions{Alg: "PS256"}), "RS256"},
+		{"critical extensions", c.Entra.UserToken(u, cloud.TokenOptions{Header: map[string]any{"crit": []string{"b64"}}}), "(crit)"},
+		{"another type", c.Entra.UserToken(u, cloud.TokenOptions{Header: map[string]any{"typ": "dpop+jwt"}}), "type"},
+		{"no expiry", c.Entra.UserToken(u, cloud.TokenOptions{Claims: map[string]any{"exp": nil}}), "(exp)"},
+		{"opaque", "opaque", "compact form"},
 		{"unknown key", c.Entra.UserToken(u, cloud.TokenOptions{Key: cloud.KeyUnlisted}), "does not publish"},
 	} {
 		_, err := auth.Verify(t.Context(), test.token)
@@ -156,6 +135,19 @@ func TestHelpfulRefusals(t *testing.T) {
 		if !errors.As(err, &refused) || refused.Name != "invalid_token" || !strings.Contains(refused.Message, test.hint) {
 			t.Errorf("%s: %v; want a message with %q", test.name, err, test.hint)
 		}
+	}
+}
+
+// The same help for those who put JSON into the header.
+func TestHelpfulHeaderRefusal(t *testing.T) {
+	t.Parallel()
+	auth := must(t, acsauth.NewAuthenticator, authConfig(startCloud(t)))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	r.Header.Set("Authorization", `Bearer {"payload": "", "signatures": []}`)
+	_, err := auth.Authenticate(r)
+	var refused *acsauth.Error
+	if !errors.As(err, &refused) || refused.Name != "invalid_request" || !strings.Contains(refused.Message, "compact form") {
+		t.Error(err)
 	}
 }
 

@@ -3,7 +3,6 @@ package acsauth
 import (
 	"errors"
 	"net/http"
-	"regexp"
 	"strings"
 )
 
@@ -13,9 +12,6 @@ const maxToken = 16 << 10
 // errBearerSyntax marks an invalid_request that is about the Authorization header.
 var errBearerSyntax = errors.New("the Authorization header is malformed")
 
-// token68 is the syntax of bearer tokens (RFC 6750 section 2.1).
-var token68 = regexp.MustCompile(`^[A-Za-z0-9\-._~+/]+=*$`)
-
 // bearerToken returns the token in the Authorization header. Tokens in the query
 // or in a form are ignored: they end up in logs.
 func bearerToken(h http.Header) (string, error) {
@@ -24,18 +20,39 @@ func bearerToken(h http.Header) (string, error) {
 		return "", refuse("missing_token", answers["missing_token"].message)
 	}
 	if len(values) > 1 {
-		return "", &Error{Name: "invalid_request", Message: "There must be exactly one Authorization header.", Err: errBearerSyntax}
+		return "", badHeader("There must be exactly one Authorization header.")
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return "", refuse("missing_token", answers["missing_token"].message)
 	}
 	token = strings.TrimLeft(token, " ")
-	if len(token) > maxToken {
-		return "", refuse("invalid_token", "The access token is longer than 16 KiB.")
-	}
-	if !token68.MatchString(token) {
-		return "", &Error{Name: "invalid_request", Message: "The Authorization header must be Bearer followed by one token.", Err: errBearerSyntax}
+	switch {
+	case len(token) > maxToken:
+		return "", invalid("The access token is longer than 16 KiB.")
+	case strings.HasPrefix(token, "{"):
+		return "", badHeader(compactHint)
+	case !isToken68(token):
+		return "", badHeader("The Authorization header must be Bearer followed by one token.")
 	}
 	return token, nil
+}
+
+// isToken68 reports whether s has the syntax of bearer tokens (RFC 6750 section
+// 2.1).
+func isToken68(s string) bool {
+	s = strings.TrimRight(s, "=")
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		case strings.IndexByte("-._~+/", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+func badHeader(message string) error {
+	return &Error{Name: "invalid_request", Message: message, Err: errBearerSyntax}
 }

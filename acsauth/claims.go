@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,23 +34,56 @@ type claims struct {
 }
 
 // parseClaims reads the payload of a token. Names count exactly as written, and a
-// payload with two spellings of one of them is refused.
-func parseClaims(payload []byte) (c claims, err error) {
-	targets := map[string]any{
-		"iss": &c.issuer, "aud": &c.audience, "tid": &c.tenantID, "oid": &c.objectID, "sub": &c.subject, "ver": &c.version,
-		"idtyp": &c.idType, "scp": &c.scope, "azp": &c.azp, "appid": &c.appID, "uti": &c.tokenID, "exp": &c.expires, "nbf": &c.notBefore,
-	}
-	err = jose.EachMember(payload, func(name string, value []byte) error {
-		target, known := targets[name]
-		if !known {
-			return nil
+// payload with two spellings of one of them is refused. So is a claim of another
+// type than Entra gives it, null included.
+func parseClaims(payload string) (c claims, err error) {
+	err = jose.EachMember(payload, func(name, value string) (err error) {
+		switch name {
+		case "aud":
+			c.audience, err = parseAudience(value)
+		case "exp":
+			c.expires, err = parseDate(value)
+		case "nbf":
+			c.notBefore, err = parseDate(value)
+		default:
+			if target := c.text(name); target != nil {
+				*target, err = jose.Text(value)
+			}
 		}
-		if err := json.Unmarshal(value, target); err != nil {
-			return fmt.Errorf("the claim %q has the wrong type", name)
+		if err != nil {
+			return fmt.Errorf("the claim %q: %w", name, err)
 		}
 		return nil
 	})
 	return c, err
+}
+
+// text returns where the text of a claim belongs, nil if it is none of those that
+// are texts.
+func (c *claims) text(name string) *string {
+	switch name {
+	case "iss":
+		return &c.issuer
+	case "tid":
+		return &c.tenantID
+	case "oid":
+		return &c.objectID
+	case "sub":
+		return &c.subject
+	case "ver":
+		return &c.version
+	case "idtyp":
+		return &c.idType
+	case "scp":
+		return &c.scope
+	case "azp":
+		return &c.azp
+	case "appid":
+		return &c.appID
+	case "uti":
+		return &c.tokenID
+	}
+	return nil
 }
 
 // client returns the application that the token was issued to.
@@ -60,18 +94,28 @@ func (c claims) client() string {
 	return c.azp
 }
 
-func (c claims) scopes() []string { return strings.Fields(c.scope) }
+// scopes returns the delegated permissions, which are separated by spaces and by
+// nothing else (RFC 6749 section 3.3).
+func (c claims) scopes() []string {
+	return strings.FieldsFunc(c.scope, func(r rune) bool { return r == ' ' })
+}
 
 // An audience is a string or an array of strings (RFC 7519 section 4.1.3).
 type audience []string
 
-func (a *audience) UnmarshalJSON(data []byte) error {
-	var one string
-	if err := json.Unmarshal(data, &one); err == nil {
-		*a = audience{one}
-		return nil
+func parseAudience(value string) (audience, error) {
+	if one, err := jose.Text(value); err == nil {
+		return audience{one}, nil
 	}
-	return json.Unmarshal(data, (*[]string)(a))
+	var several []*string
+	if err := json.Unmarshal([]byte(value), &several); err != nil || several == nil || slices.Contains(several, nil) {
+		return nil, errors.New("neither a string nor an array of strings")
+	}
+	list := make(audience, len(several))
+	for i, one := range several {
+		list[i] = *one
+	}
+	return list, nil
 }
 
 // among reports whether one of the audiences is accepted: exactly, but a GUID in
@@ -88,18 +132,14 @@ func (a audience) among(accepted []string) bool {
 // value stands for an absent claim.
 type numericDate struct{ time.Time }
 
-func (d *numericDate) UnmarshalJSON(data []byte) error {
-	var seconds *float64
-	if err := json.Unmarshal(data, &seconds); err != nil {
-		return err
-	}
+func parseDate(value string) (numericDate, error) {
 	const year10000 = 253402300800
-	if seconds == nil || *seconds < 0 || *seconds >= year10000 {
-		return errors.New("not a date")
+	seconds, err := strconv.ParseFloat(value, 64) // of JSON values it reads numbers only
+	if err != nil || seconds < 0 || seconds >= year10000 {
+		return numericDate{}, errors.New("not a date")
 	}
-	whole, fraction := math.Modf(*seconds)
-	d.Time = time.Unix(int64(whole), int64(fraction*1e9))
-	return nil
+	whole, fraction := math.Modf(seconds)
+	return numericDate{time.Unix(int64(whole), int64(fraction*1e9))}, nil
 }
 
 // isGUID reports whether s is a GUID in its usual form of 36 characters.

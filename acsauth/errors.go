@@ -104,7 +104,8 @@ func refusal(err error) *Error {
 	// Claims win over every other reading: they are what the user can act on.
 	case claims != "":
 		e.Name, e.claims = "insufficient_claims", claims
-	case errors.As(err, &known):
+	// One that demands claims and has none would send the user to sign in for nothing.
+	case errors.As(err, &known) && known.Name != "insufficient_claims":
 		return known
 	case errors.Is(err, ErrMappingInvalid):
 		e.Name = "mapping_invalid"
@@ -125,11 +126,13 @@ func refusal(err error) *Error {
 	return e
 }
 
-// findClaims returns the claims of the first claims challenge in err's tree.
-// errors.As would stop at the first error that could carry one.
+// findClaims returns the claims of the first claims challenge in err's tree that can
+// be passed on. errors.As would stop at the first error that could carry one.
 func findClaims(err error) string {
-	if challenge, ok := err.(claimsFailure); ok && challenge.ChallengeClaims() != "" {
-		return challenge.ChallengeClaims()
+	if challenge, ok := err.(claimsFailure); ok {
+		if claims := challenge.ChallengeClaims(); fitClaims(claims) {
+			return claims
+		}
 	}
 	switch wrapper := err.(type) {
 	case interface{ Unwrap() error }:

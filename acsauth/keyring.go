@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -163,6 +164,8 @@ func (k *keyring) land(ctx context.Context, document keyDocument, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.now()
+	// An outage must not bring back what had died before it.
+	maps.DeleteFunc(k.keys, func(_ string, key ringKey) bool { return !k.alive(key) })
 	k.flight, k.attempted, k.failure = nil, now, err
 	if err != nil {
 		k.logger.WarnContext(ctx, "signing keys could not be loaded", "error", err)

@@ -2,7 +2,12 @@ package acsauth_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -99,12 +104,16 @@ func TestUnknownKeys(t *testing.T) {
 		fetches := func() int { return c.CallCount(cloud.OpEntraKeys) }
 
 		var all sync.WaitGroup
-		for range 200 {
-			all.Go(func() { wantVerdict(t, c, auth, "200 made-up keys", cloud.KeyUnlisted, "invalid_token") })
+		for i := range 200 {
+			all.Go(func() {
+				header := fmt.Sprintf(`{"alg":"RS256","kid":"made up %d"}`, i)
+				_, err := auth.Verify(t.Context(), base64.RawURLEncoding.EncodeToString([]byte(header))+".e30.AA")
+				wantRefusal(t, err, "invalid_token", "does not publish")
+			})
 		}
 		all.Wait()
 		if fetches() != 2 {
-			t.Errorf("200 unknown keys cost %d fetches", fetches()-1)
+			t.Errorf("200 unknown keys at once cost %d fetches", fetches()-1)
 		}
 		rotated := c.Entra.RotateKey()
 		wantVerdict(t, c, auth, "new key, budget spent", rotated, "invalid_token")
@@ -186,6 +195,74 @@ func TestNoKeysYet(t *testing.T) {
 		recover()
 		time.Sleep(time.Second)
 		wantVerdict(t, c, auth, "a second later", "", "")
+	})
+}
+
+// Without keys nobody can tell good tokens from bad ones. A 401 would make clients
+// throw away good ones, and send their users through sign-in in a loop.
+func TestKeyOutageAnswers(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]cloud.Fault{
+		"no metadata":         {Op: cloud.OpEntraMetadata, Status: 503},
+		"metadata not found":  {Op: cloud.OpEntraMetadata, Status: 404},
+		"metadata is no JSON": {Op: cloud.OpEntraMetadata, Status: 200, Body: "<html>"},
+		"another's metadata":  {Op: cloud.OpEntraMetadata, Status: 200, Body: `{"issuer":"https://login.attacker.example/t/v2.0","jwks_uri":"https://login.entra.test/k"}`},
+		"a redirect":          {Op: cloud.OpEntraMetadata, Status: 302, Header: http.Header{"Location": {"https://attacker.example"}}},
+		"no keys":             {Op: cloud.OpEntraKeys, Status: 500},
+		"keys are no JSON":    {Op: cloud.OpEntraKeys, Status: 200, Body: "<html>"},
+		"an empty list":       {Op: cloud.OpEntraKeys, Status: 200, Body: `{"keys":[]}`},
+		"no usable keys":      {Op: cloud.OpEntraKeys, Status: 200, Body: `{"keys":[{"kty":"oct","kid":"k","k":"c2VjcmV0"}]}`},
+		"a cut connection":    {Op: cloud.OpEntraKeys, Drop: true},
+		"no answer":           {Op: cloud.OpEntraKeys, Hang: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *cloud.Cloud, auth *acsauth.Authenticator) {
+				recover := c.Inject(fault)
+				handler := auth.Require(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+				status := func(token string) int {
+					r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+					r.Header.Set("Authorization", "Bearer "+token)
+					w := httptest.NewRecorder()
+					handler.ServeHTTP(w, r)
+					wait, err := strconv.Atoi(w.Header().Get("Retry-After"))
+					if told := err == nil && wait > 0; told != (w.Code == 503) || w.Code == 503 && w.Header().Get("WWW-Authenticate") != "" {
+						t.Errorf("%d with %v", w.Code, w.Header())
+					}
+					return w.Code
+				}
+				u := c.Entra.AddUser(cloud.User{})
+				good := c.Entra.UserToken(u, cloud.TokenOptions{})
+				if got := status(good); got != 503 {
+					t.Errorf("a good token: %d, want 503", got)
+				}
+				if got := status(c.Entra.UserToken(u, cloud.TokenOptions{Key: cloud.KeyUnlisted})); got != 503 {
+					t.Errorf("a token of an unknown key: %d, want 503", got)
+				}
+				if got := status(c.Entra.UserToken(u, cloud.TokenOptions{Alg: "none"})); got != 401 {
+					t.Errorf("a token that no key makes good: %d, want 401", got)
+				}
+				recover()
+				time.Sleep(time.Minute)
+				if got := status(good); got != 200 {
+					t.Errorf("after the outage: %d, want 200", got)
+				}
+			})
+		})
+	}
+}
+
+// What can be decided with the keys that are there costs no fetch, however often.
+func TestBadSignaturesCostNoFetch(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud.Cloud, auth *acsauth.Authenticator) {
+		wantVerdict(t, c, auth, "start", "", "")
+		u := c.Entra.AddUser(cloud.User{})
+		for range 10 {
+			_, err := auth.Verify(t.Context(), c.Entra.UserToken(u, cloud.TokenOptions{Key: cloud.KeyUnlisted, Header: map[string]any{"kid": c.Entra.KeyID()}}))
+			wantRefusal(t, err, "invalid_token", "signature")
+		}
+		if n := c.CallCount(cloud.OpEntraKeys); n != 1 {
+			t.Errorf("the keys were fetched %d times", n)
+		}
 	})
 }
 

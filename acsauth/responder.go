@@ -1,9 +1,8 @@
 package acsauth
 
 import (
-	"encoding/base64"
+	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -41,8 +40,9 @@ type problem struct {
 func (p responder) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e := refusal(err)
 	answer := answers[e.Name]
-	body := problem{Code: e.Status(), Message: e.Message, Error: e.Name, RequestID: RequestID(r.Context())}
-	if challenge := p.challenge(e); challenge != "" {
+	message := cmp.Or(e.Message, answer.message)
+	body := problem{Code: e.Status(), Message: message, Error: e.Name, RequestID: RequestID(r.Context())}
+	if challenge := p.challenge(e, message); challenge != "" {
 		w.Header().Set("WWW-Authenticate", challenge)
 	}
 	if answer.retryAfter {
@@ -74,61 +74,6 @@ func (p responder) log(r *http.Request, e *Error) {
 		attrs = append(attrs, slog.String("cause", e.Err.Error()))
 	}
 	p.logger.LogAttrs(r.Context(), level, "request refused", attrs...)
-}
-
-// challenge returns the WWW-Authenticate header of RFC 6750 section 3. No value
-// holds a comma, percent sign, backslash or quote, and the parameters are joined
-// by comma and space: the parsers in Microsoft's JavaScript samples, which many
-// clients use, crash or misread anything else.
-func (p responder) challenge(e *Error) string {
-	switch e.Name {
-	case "missing_token":
-		return bearer("realm", p.realm)
-	case "invalid_token":
-		return bearer("realm", p.realm, "error", "invalid_token", "error_description", plain(e.Message))
-	case "invalid_request":
-		if errors.Is(e, errBearerSyntax) {
-			return bearer("realm", p.realm, "error", "invalid_request")
-		}
-	case "insufficient_scope":
-		return bearer("realm", p.realm, "error", "insufficient_scope", "scope", p.scope)
-	case "consent_required":
-		return bearer("realm", p.realm, "error", "insufficient_scope", "scope", p.defaultScope())
-	case "insufficient_claims":
-		return bearer("realm", "", "authorization_uri", p.authorizeURL, "client_id", p.clientID,
-			"error", "insufficient_claims", "claims", base64.StdEncoding.EncodeToString([]byte(e.claims)))
-	}
-	return ""
-}
-
-func (p responder) defaultScope() string { return "api://" + p.clientID + "/.default" }
-
-// bearer builds a challenge from names and values in turn.
-func bearer(params ...string) string {
-	var b strings.Builder
-	for i := 0; i < len(params); i += 2 {
-		separator := ", "
-		if i == 0 {
-			separator = "Bearer "
-		}
-		fmt.Fprintf(&b, `%s%s="%s"`, separator, params[i], params[i+1])
-	}
-	return b.String()
-}
-
-// plain replaces what a challenge must not hold.
-func plain(text string) string {
-	return strings.Map(func(c rune) rune {
-		switch {
-		case c == ',':
-			return ';'
-		case c == '"' || c == '\\' || c == '%':
-			return '\''
-		case c < ' ' || c > '~':
-			return ' '
-		}
-		return c
-	}, text)
 }
 
 // causes describes err and what is below it, one line each. Errors of this module

@@ -8,20 +8,28 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
 )
 
-// Audiences of tokens for Microsoft Graph, which people send here by mistake more
-// often than anything else.
+// Audiences of tokens for Microsoft Graph, in all clouds, which people send here by
+// mistake more often than anything else.
 var graphAudiences = []string{
 	"00000003-0000-0000-c000-000000000000",
 	"https://graph.microsoft.com", "https://graph.microsoft.com/",
-	"https://graph.microsoft.us", "https://graph.microsoft.us/", "https://dod-graph.microsoft.us",
-	"https://microsoftgraph.chinacloudapi.cn",
+	"https://graph.microsoft.us", "https://graph.microsoft.us/",
+	"https://dod-graph.microsoft.us", "https://dod-graph.microsoft.us/",
+	"https://microsoftgraph.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn/",
 }
+
+// compactHint is for those who send a token in JSON serialisation, or the whole
+// answer that the token came in.
+const compactHint = "This is JSON. Send the access token alone and in compact form: three parts that are joined by dots."
 
 func invalid(message string) error { return refuse("invalid_token", message) }
 
 func notCompact(err error) error {
-	if errors.Is(err, jose.ErrEncrypted) {
+	switch {
+	case errors.Is(err, jose.ErrEncrypted):
 		return invalid("The access token is encrypted. Remove the token encryption key from the API's app registration.")
+	case errors.Is(err, jose.ErrSerialisation):
+		return invalid(compactHint)
 	}
 	return invalid("The access token is not a signed JSON Web Token in compact form.")
 }
@@ -55,6 +63,8 @@ func (a *Authenticator) checkClaims(c claims, keyIssuer string) error {
 		return invalid("The access token has expired.")
 	case now.Add(a.cfg.ClockSkew).Before(c.notBefore.Time):
 		return invalid("The access token is not valid yet.")
+	case c.notBefore.After(c.expires.Time):
+		return invalid("The access token expires before it becomes valid.")
 	case !c.audience.among(a.audiences):
 		if c.audience.among(graphAudiences) {
 			return invalid(a.graphHint())
@@ -77,8 +87,10 @@ func (a *Authenticator) checkClaims(c claims, keyIssuer string) error {
 // checkPolicy applies the rules that decide whether this genuine caller may call.
 func (a *Authenticator) checkPolicy(c claims) error {
 	switch {
-	case c.idType == "app" || c.scope == "":
+	case c.idType == "app":
 		return refuse("user_token_required", answers["user_token_required"].message)
+	case c.scope == "":
+		return refuse("user_token_required", "The token has no delegated permissions (scp): it is an application's own or an ID token. Send a signed-in user's access token.")
 	case !isGUID(c.objectID):
 		return invalid("The access token names no user (oid).")
 	case c.subject == "":

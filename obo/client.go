@@ -35,6 +35,7 @@ type Client struct {
 	keyPrefix string
 	cache     *lru.Cache[cacheKey, item]
 	flights   flights
+	telemetry telemetry
 }
 
 // Token returns an access token, for the scopes of [Config], that stands for the
@@ -62,7 +63,9 @@ func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) 
 	tenant := strings.ToLower(tenantID)
 	key := c.key(tenant, assertion)
 	if claims == "" {
-		if known, ok := c.cache.Get(key); ok {
+		known, ok := c.cache.Get(key)
+		c.telemetry.lookup(ctx, ok)
+		if ok {
 			return known.answer()
 		}
 	} else {
@@ -96,7 +99,12 @@ func (c *Client) refresh(ctx context.Context, key cacheKey, tenant, assertion, c
 		return "", &stillThrottled
 	}
 
-	granted, failure := c.exchange(ctx, tenant, assertion, claims)
+	var granted grant
+	var failure *Error
+	c.telemetry.exchange(ctx, func(ctx context.Context) *Error {
+		granted, failure = c.exchange(ctx, tenant, assertion, claims)
+		return failure
+	})
 	now := c.now()
 	remember := c.cache.Add // rather keep an answer to a challenge, if one came in the meantime
 	if claims != "" {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/lru"
@@ -68,6 +70,12 @@ type Config struct {
 
 	// Now is the clock by which tokens expire. Default: time.Now.
 	Now func() time.Time
+
+	// MeterProvider and TracerProvider get metrics and spans: of exchanges, and
+	// of what is remembered. Default: OpenTelemetry's global ones, which do
+	// nothing in a program without its SDK.
+	MeterProvider  metric.MeterProvider
+	TracerProvider trace.TracerProvider
 
 	// Logger gets a debug line per request and an error line per panic, without
 	// tokens, secrets, or the ids of tenants and users. Default: slog.Default().
@@ -141,6 +149,7 @@ func New(cfg Config) (*Client, error) {
 		cmp.Or(cfg.CacheMaxEntries, defaultCacheMaxEntries),
 		cmp.Or(cfg.CacheMaxBytes, defaultCacheMaxBytes),
 		c.now)
+	c.telemetry = newTelemetry(cfg.MeterProvider, cfg.TracerProvider, c.cache.Size)
 	return c, nil
 }
 

@@ -25,7 +25,7 @@ type Config struct {
 	Resource string
 	// Schema is the PostgreSQL schema that holds the tables. It must exist.
 	// Letters, digits and underscores, at most 63; its letter case matters.
-	// Default: the first one on the search_path of the connection that has them.
+	// Default: where the search_path of the connection leads.
 	Schema string
 	// Timeout bounds what a method asks of the database, waiting for a
 	// connection and for others' locks included; a listing, each page of it.

@@ -13,9 +13,9 @@ type Dialect int
 
 // The dialects.
 const (
-	// Postgres is PostgreSQL, 12 or later.
+	// Postgres is PostgreSQL.
 	Postgres Dialect = iota + 1
-	// SQLite is SQLite, 3.37 or later.
+	// SQLite is SQLite, 3.37 or later, which knows strict tables.
 	SQLite
 )
 

@@ -21,8 +21,8 @@
 //
 // # PostgreSQL
 //
-// Tested with pgx. Any driver does whose errors have a method SQLState() string,
-// as those of lib/pq do. Good to have in the data source name:
+// Tested with pgx and PostgreSQL 15. Another driver should do if its errors have a
+// method SQLState() string. Good to have in the data source name:
 //
 //   - sslmode=verify-full, since the default of pgx accepts any certificate, and
 //     no TLS at all;
@@ -43,10 +43,10 @@
 //
 // # SQLite
 //
-// For one machine. Tested with modernc.org/sqlite, which is Go throughout; any
-// driver does whose errors have a method Code() int. [SQLiteDSN] makes the data
-// source name. Several processes can share the file. A database in memory has its
-// tables in one connection only; [acsauth.MemoryMapper] is better at that.
+// For one machine. Tested with modernc.org/sqlite, which is Go throughout; another
+// driver should do if its errors have a method Code() int. [SQLiteDSN] makes the
+// data source name. Several processes can share the file. A database in memory has
+// its tables in one connection only; [acsauth.MemoryMapper] is better at that.
 //
 // A Mapper waits for locks itself, as long as its Timeout, and needs no
 // busy_timeout. Neither contexts nor time-outs can end the waits of SQLite's own.

@@ -3,6 +3,7 @@ package sqlmap
 import (
 	"context"
 	"crypto/tls"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net"
@@ -35,7 +36,7 @@ type answer struct {
 	kind   string // see [acsauth.Failure]
 	advice string
 	undone bool // the statement has had no effect, and will have none
-	again  bool // because of what others did at the same moment: it is worth another try
+	again  bool // it is worth another try at once
 }
 
 // Error names the operation, the answer and what to do about it, where that is
@@ -111,6 +112,8 @@ func (m *Mapper) failure(operation string, err error) *Error {
 	e := &Error{Operation: operation, Database: m.dialect.name}
 	if e.Code, e.Err = m.dialect.code(err); e.Code == "" {
 		e.kind, e.Err = judgeSilence(err)
+		// A pooled connection turned out to be dead. The next one may be alive.
+		e.again = errors.Is(err, driver.ErrBadConn)
 		return e
 	}
 	fits := func(pattern string) bool { return m.dialect.fits(e.Code, pattern) }
@@ -149,8 +152,7 @@ func judgeSilence(err error) (kind string, cause error) {
 	return kind, fmt.Errorf("the database did not answer: %w", cause)
 }
 
-// postgresCode finds the SQLSTATE in the error of any driver that follows the habit
-// of offering it: pgx and lib/pq do.
+// postgresCode finds the SQLSTATE in the error of a driver that offers it as pgx does.
 func postgresCode(err error) (code string, cause error) {
 	var answered interface {
 		error
@@ -162,7 +164,8 @@ func postgresCode(err error) (code string, cause error) {
 	return "", nil
 }
 
-// sqliteCode finds the result code in the error of modernc.org/sqlite.
+// sqliteCode finds the result code in the error of a driver that offers it as
+// modernc.org/sqlite does.
 func sqliteCode(err error) (code string, cause error) {
 	var answered interface {
 		error

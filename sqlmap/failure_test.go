@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -205,7 +206,7 @@ func TestAnswers(t *testing.T) {
 		if _, ok := tt.err.(resultCode); ok {
 			d.dialect = sqlmap.SQLite
 		}
-		db := sql.OpenDB(&failing{answer: tt.err})
+		db := sql.OpenDB(&failing{statement: always(tt.err)})
 		m := d.mapper(t, db, func(cfg *sqlmap.Config) { cfg.Timeout = 200 * time.Millisecond })
 		err := m.Create(t.Context(), newUser(), newID())
 		var failure acsauth.Failure
@@ -220,7 +221,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// What was undone because of others is done again, whichever way it is called.
+// What failed for a reason that passes is done again, whichever way it is called.
 func TestTriedAgain(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -234,15 +235,43 @@ func TestTriedAgain(t *testing.T) {
 		{resultCode(6), sqlmap.SQLite},
 		{resultCode(262), sqlmap.SQLite}, // SQLITE_LOCKED_SHAREDCACHE
 		{resultCode(15), sqlmap.SQLite},
+		{driver.ErrBadConn, sqlmap.Postgres},
 	} {
-		for _, connecting := range []bool{false, true} {
-			connector := &failing{answer: tt.err, times: 3, connecting: connecting}
+		for name, connector := range map[string]*failing{
+			"statement":  {statement: times(5, tt.err)},
+			"connection": {connection: times(5, tt.err)},
+		} {
 			m := database{dialect: tt.dialect}.mapper(t, sql.OpenDB(connector))
-			if err := m.CloseEntry(t.Context(), newEntry(newUser())); err != nil || connector.times != 0 {
-				t.Errorf("%v: %v, with %d failures to go", tt.err, err, connector.times)
+			u, id := newUser(), newID()
+			if err := m.Create(t.Context(), u, id); err != nil {
+				t.Errorf("%v, %s: Create: %v", tt.err, name, err)
+			}
+			if err := m.Delete(t.Context(), u, id); err != nil {
+				t.Errorf("%v, %s: Delete: %v", tt.err, name, err)
 			}
 		}
 	}
+}
+
+// What became of one attempt, the next one's failure does not tell.
+func TestUnknownStaysUnknown(t *testing.T) {
+	t.Parallel()
+	m := database{dialect: sqlmap.Postgres}.mapper(t, sql.OpenDB(&failing{
+		statement: times(1, driver.ErrBadConn),
+		connection: func() func() error {
+			first := true
+			return func() error {
+				if first {
+					first = false
+					return nil
+				}
+				return sqlState("57P03")
+			}
+		}(),
+	}))
+	err := m.Create(t.Context(), newUser(), newID())
+	fails(t, err, "unavailable", "57P03")
+	isNotStored(t, err, false)
 }
 
 type sqlState string
@@ -255,30 +284,26 @@ type resultCode int
 func (c resultCode) Error() string { return fmt.Sprint(secret, int(c)) }
 func (c resultCode) Code() int     { return int(c) }
 
-// failing is a driver whose statements, or connections, fail: always, or some times.
-type failing struct {
-	answer     error
-	times      int // 0: always
-	connecting bool
-	healed     bool
-}
+// failing is a driver whose connections and statements can fail. A statement that
+// does not is an INSERT that answers what was stored, or has no answer.
+type failing struct{ connection, statement func() error }
 
-func (f *failing) fail() error {
-	if f.healed {
+func always(err error) func() error { return func() error { return err } }
+
+func times(n int, err error) func() error {
+	return func() error {
+		if n--; n >= 0 {
+			return err
+		}
 		return nil
 	}
-	if f.times > 0 {
-		f.times--
-		f.healed = f.times == 0
-	}
-	return f.answer
 }
 
 func (f *failing) Driver() driver.Driver { return nil }
 
 func (f *failing) Connect(context.Context) (driver.Conn, error) {
-	if f.connecting {
-		if err := f.fail(); err != nil {
+	if f.connection != nil {
+		if err := f.connection(); err != nil {
 			return nil, err
 		}
 	}
@@ -291,17 +316,36 @@ func (failingConn) Prepare(string) (driver.Stmt, error) { return nil, errors.Err
 func (failingConn) Begin() (driver.Tx, error)           { return nil, errors.ErrUnsupported }
 func (failingConn) Close() error                        { return nil }
 
-func (c failingConn) statement() error {
-	if c.connecting {
+func (c failingConn) fail() error {
+	if c.statement == nil {
 		return nil
 	}
-	return c.fail()
+	return c.statement()
 }
 
 func (c failingConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
-	return driver.ResultNoRows, c.statement()
+	return driver.ResultNoRows, c.fail()
 }
 
-func (c failingConn) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
-	return nil, c.statement()
+func (c failingConn) QueryContext(_ context.Context, _ string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.fail(); err != nil {
+		return nil, err
+	}
+	return &oneRow{acsID: args[3].Value}, nil
+}
+
+type oneRow struct {
+	acsID driver.Value
+	read  bool
+}
+
+func (*oneRow) Columns() []string { return []string{"acs_id"} }
+func (*oneRow) Close() error      { return nil }
+
+func (r *oneRow) Next(row []driver.Value) error {
+	if r.read {
+		return io.EOF
+	}
+	r.read, row[0] = true, r.acsID
+	return nil
 }

@@ -57,8 +57,7 @@ func (m *Mapper) Lookup(ctx context.Context, u acsauth.User) (acsID string, err 
 }
 
 // Create implements [acsauth.IdentityMapper] with one statement, which inserts the
-// mapping or finds the one that is there. It can be repeated, and database/sql does
-// so where a pooled connection turns out to be dead.
+// mapping or finds the one that is there, and can be repeated.
 //
 // The error wraps ErrNotStored if there was no connection to be had, if the
 // database said that it did nothing, and if acsID or the ids of u are empty, not
@@ -70,22 +69,26 @@ func (m *Mapper) Create(ctx context.Context, u acsauth.User, acsID string) error
 		return notStored(fmt.Errorf("sqlmap: Create: %w", err))
 	}
 	var stored []string
-	connected := false
+	unsettled := false // whether some attempt may have come through
 	err := m.run(ctx, "Create", m.timeout, func(ctx context.Context) error {
 		// A connection of its own tells a statement that failed from one that
 		// was never sent.
 		conn, err := m.db.Conn(ctx)
-		if connected = err == nil; !connected {
+		if err != nil {
 			return err
 		}
 		defer conn.Close()
 		stored, err = collect(ctx, conn, only[string], in(m.schema, insertMapping),
 			m.resource, u.TenantID, u.ObjectID, acsID, m.time(m.now()))
-		return err
+		if err != nil {
+			failure := m.failure("Create", err)
+			unsettled = unsettled || !failure.undone
+			return failure
+		}
+		return nil
 	})
-	var failure *Error
 	switch {
-	case errors.As(err, &failure) && (!connected || failure.undone):
+	case err != nil && !unsettled:
 		return notStored(err)
 	case err != nil:
 		return err

@@ -1,6 +1,7 @@
 package sqlmap_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -38,13 +39,15 @@ func TestUnknownOutcome(t *testing.T) {
 			direct := d.mapper(t, openPostgres(t, own))
 			migrate(t, direct)
 			db := d.open(t)
+			db.SetMaxOpenConns(1)
 			m := d.mapper(t, db)
 			breaking := d.mapper(t, db, func(cfg *sqlmap.Config) {
 				if tt.fate == answerHeld {
-					cfg.Timeout = 500 * time.Millisecond
+					cfg.Timeout = time.Second
 				}
 			})
 			u, id := newUser(), newID()
+			create(t, m, newUser(), id) // so that there is a connection
 
 			p.next.Store(int32(tt.fate))
 			err := breaking.Create(t.Context(), u, id)
@@ -80,13 +83,12 @@ func TestCreateWaits(t *testing.T) {
 	if config == nil {
 		return
 	}
-	// finish ends the wait of a statement, with the other's transaction and its process id.
 	for _, tt := range []struct {
 		name      string
-		finish    func(t *testing.T, tx *sql.Tx, admin *sql.DB, pid int)
+		finish    func(t *testing.T, tx *sql.Tx, admin *sql.DB, pid int) // once process pid waits for tx
 		timeout   time.Duration
-		want      error  // nil: any of the following kind
-		kind      string // "": none
+		want      error  // unless there is a kind
+		kind      string // of an Error
 		code      string
 		notStored bool
 	}{
@@ -94,7 +96,7 @@ func TestCreateWaits(t *testing.T) {
 		{name: "rolled back", finish: func(t *testing.T, tx *sql.Tx, _ *sql.DB, _ int) { tx.Rollback() }},
 		{name: "cancelled", finish: signal("pg_cancel_backend"), kind: "timeout", code: "57014", notStored: true},
 		{name: "terminated", finish: signal("pg_terminate_backend"), kind: "unavailable", code: "57P01"},
-		{name: "timed out", timeout: 300 * time.Millisecond, kind: "timeout"},
+		{name: "timed out", timeout: time.Second, kind: "timeout"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -109,7 +111,10 @@ func TestCreateWaits(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			m := d.mapper(t, d.open(t), func(cfg *sqlmap.Config) { cfg.Timeout = tt.timeout })
+			db := d.open(t)
+			db.SetMaxOpenConns(1)
+			m := d.mapper(t, db, func(cfg *sqlmap.Config) { cfg.Timeout = cmp.Or(tt.timeout, time.Minute) })
+			create(t, d.mapper(t, db), newUser(), newID()) // so that there is a connection
 			done := make(chan error, 1)
 			go func() { done <- m.Create(t.Context(), u, newID()) }()
 			if tt.finish != nil {

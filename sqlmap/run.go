@@ -10,12 +10,12 @@ import (
 // maxPause bounds the pause before a statement is tried again.
 const maxPause = 50 * time.Millisecond
 
-// run calls work, which asks one thing of the database, until it ends without
-// having been undone for somebody else's sake. It returns an [*Error] if it failed.
+// run calls work, which asks one thing of the database, again and again while it
+// fails for reasons that pass at once. It returns an [*Error] if it failed for good.
 //
-// In SQLite, that means to wait for locks here: its own way of waiting does not
-// heed contexts. In PostgreSQL, it happens to transactions of the level
-// SERIALIZABLE, which an administrator can make the default.
+// Such reasons are dead connections in the pool; in SQLite, others' locks, because
+// its own way of waiting heeds no contexts; in PostgreSQL, conflicts of transactions
+// of the level SERIALIZABLE, which an administrator can make the default.
 func (m *Mapper) run(ctx context.Context, operation string, timeout time.Duration, work func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

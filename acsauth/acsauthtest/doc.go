@@ -11,9 +11,10 @@
 //	...
 //	request.Header.Set("Authorization", "Bearer "+cloud.Token(cloud.AddUser("Ada")))
 //
-// [Cloud.BadTokens] are tokens that a server must refuse, each with the answer
-// that it deserves. [TestMapper] proves that an acsauth.IdentityMapper of your own
-// keeps the contract.
+// [TestTokens] proves that a handler lets in whoever has a good token, and nobody
+// else: over two hundred tokens and headers, each with the answer that it deserves.
+// [Cloud.Tokens] returns them, for servers that are tested in another way.
+// [TestMapper] proves that an acsauth.IdentityMapper of your own keeps the contract.
 //
 // The package imports testing, so it belongs into tests only.
 package acsauthtest

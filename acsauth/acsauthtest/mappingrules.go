@@ -119,7 +119,7 @@ var mappingRules = []rule{
 					if err := s.Create(s.Context(), u, id); err == nil {
 						ids[i] = id
 					} else if !errors.Is(err, acsauth.ErrNotStored) {
-						s.Errorf("Create for %.40q, %.40q: %v; want nil or ErrNotStored", u.TenantID, u.ObjectID, err)
+						s.Errorf("Create for %.40q, %.40q: %.200v; want nil or ErrNotStored", u.TenantID, u.ObjectID, err)
 					}
 				}
 				for i, u := range pair {
@@ -142,7 +142,7 @@ var mappingRules = []rule{
 					s.maps(u, id)
 					s.delete(u, id)
 				} else if !errors.Is(err, acsauth.ErrNotStored) {
-					s.Errorf("Create of %.40q: %v; want nil or ErrNotStored", id, err)
+					s.Errorf("Create of %.40q: %.200v; want nil or ErrNotStored", id, err)
 				}
 				s.maps(u, "")
 			}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,9 +25,11 @@ type fileStore struct {
 var _ acsauth.IdentityMapper = (*fileStore)(nil)
 
 // path tells users apart by tenant and object id together: an object id alone
-// means different people in different tenants.
+// means different people in different tenants. It is a hash, so that no id can lead
+// out of the directory, or be too long for a name.
 func (s *fileStore) path(u acsauth.User) string {
-	return filepath.Join(s.dir, filepath.Base(u.TenantID)+"_"+filepath.Base(u.ObjectID))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q", u.TenantID, u.ObjectID))
+	return filepath.Join(s.dir, hex.EncodeToString(sum[:]))
 }
 
 func (s *fileStore) Lookup(ctx context.Context, u acsauth.User) (string, error) {

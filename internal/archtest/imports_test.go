@@ -33,7 +33,7 @@ var mayImport = []struct {
 	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", otel, uuid, xsync}},
 	{"acsauth/acsauthtest", []string{"acsauth", "internal/cloud", "internal/httpx", uuid}},
 	{"acsidentity", []string{"internal/httpx", uuid}},
-	{"obo", []string{"internal/httpx", "internal/lru", msal, uuid}},
+	{"obo", []string{"internal/httpx", "internal/lru", msal, otel, uuid}},
 	{"movemap", []string{"acsauth"}},
 	{"graphmap", []string{"acsauth", "internal/httpx", graphCore, odata, kiota, uuid}},
 	{"sqlmap", []string{"acsauth"}},
@@ -52,7 +52,7 @@ var mayImport = []struct {
 
 	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", msal, uuid, xsync}},
 	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/stores", azure, cli, uuid}},
-	{"examples/*", []string{"acsauth", "acsidentity", "obo", "graphmap"}},
+	{"examples/*", []string{"acsauth", "acsidentity", "obo", "graphmap", "sqlmap", "tablemap", "movemap", pgx, sqlite}},
 }
 
 func TestImports(t *testing.T) {
@@ -133,7 +133,7 @@ func TestNeverLinks(t *testing.T) {
 func TestExamplesUsePublicPackagesOnly(t *testing.T) {
 	t.Parallel()
 	m := load(t)
-	public := []string{"acsauth", "acsauth/acsauthtest", "acsidentity", "obo", "graphmap"}
+	public := []string{"acsauth", "acsauth/acsauthtest", "acsidentity", "obo", "graphmap", "sqlmap", "tablemap", "movemap"}
 	for _, p := range m.matching(t, "examples/*") {
 		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
 			if m.has(imported) && imported != p.ImportPath && !matchesAny(public, imported) {

@@ -15,9 +15,9 @@ import (
 
 // Defaults of [Config], which no real directory uses.
 const (
-	DefaultTenantID    = "11111111-1111-4111-8111-111111111111"
-	DefaultClientID    = "22222222-2222-4222-8222-222222222222"
-	DefaultSPAClientID = "33333333-3333-4333-8333-333333333333"
+	DefaultTenantID    = "11111111-aaaa-4111-8111-1111bbbb1111"
+	DefaultClientID    = "22222222-cccc-4222-8222-2222dddd2222"
+	DefaultSPAClientID = "33333333-eeee-4333-8333-3333ffff3333"
 	// TenantDomain is the verified domain of the home tenant. Entra's metadata
 	// is served under it as under the tenant's id.
 	TenantDomain = "contoso.onmicrosoft.example"

@@ -3,7 +3,6 @@ package jose
 import (
 	"crypto/rsa"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -17,6 +16,9 @@ var (
 	ErrMalformed = errors.New("not a compact JSON Web Signature")
 	// ErrEncrypted: a JSON Web Encryption, which has five parts instead of three.
 	ErrEncrypted = errors.New("an encrypted token")
+	// ErrSerialisation: JSON, perhaps a signature in JSON serialisation, which may
+	// hold any number of signatures.
+	ErrSerialisation = errors.New("JSON instead of a compact token")
 	// ErrSignature: the signature is not of this key and content.
 	ErrSignature = errors.New("the signature does not match")
 )
@@ -36,14 +38,17 @@ type Header struct {
 // A Compact is a signed token, taken apart but not verified.
 type Compact struct {
 	Header    Header
-	payload   []byte
+	payload   string
 	signed    []byte
 	signature []byte
 }
 
 // ParseCompact takes a token in compact serialisation apart. The error wraps
-// [ErrMalformed] or [ErrEncrypted].
+// [ErrMalformed], [ErrEncrypted] or [ErrSerialisation].
 func ParseCompact(token string) (Compact, error) {
+	if strings.HasPrefix(token, "{") {
+		return Compact{}, ErrSerialisation
+	}
 	switch strings.Count(token, ".") {
 	case 2:
 	case 4:
@@ -51,54 +56,70 @@ func ParseCompact(token string) (Compact, error) {
 	default:
 		return Compact{}, ErrMalformed
 	}
-	if strings.ContainsAny(token, "\r\n") { // which encoding/base64 skips
-		return Compact{}, ErrMalformed
-	}
 	dot := strings.LastIndexByte(token, '.')
-	head, body, _ := strings.Cut(token[:dot], ".")
-	header, err := encoding.DecodeString(head)
+	first, second, _ := strings.Cut(token[:dot], ".")
+	header, err := decode(first)
 	if err != nil {
-		return Compact{}, ErrMalformed
-	}
-	c := Compact{signed: []byte(token[:dot])}
-	if c.Header, err = parseHeader(header); err != nil {
 		return Compact{}, err
 	}
-	if c.payload, err = encoding.DecodeString(body); err != nil || len(c.payload) == 0 {
+	payload, err := decode(second)
+	if err != nil || len(payload) == 0 {
 		return Compact{}, ErrMalformed
 	}
-	if c.signature, err = encoding.DecodeString(token[dot+1:]); err != nil {
-		return Compact{}, ErrMalformed
+	signature, err := decode(token[dot+1:])
+	if err != nil {
+		return Compact{}, err
+	}
+	c := Compact{payload: string(payload), signed: []byte(token[:dot]), signature: signature}
+	if c.Header, err = parseHeader(string(header)); err != nil {
+		return Compact{}, err
 	}
 	return c, nil
 }
 
 // Unverified returns the payload, which anybody may have written.
-func (c Compact) Unverified() []byte { return c.payload }
+func (c Compact) Unverified() string { return c.payload }
 
 // Verify checks the token's RS256 signature, whatever algorithm its header names,
 // and returns the payload. The error wraps [ErrSignature].
-func (c Compact) Verify(public *rsa.PublicKey) ([]byte, error) {
+func (c Compact) Verify(public *rsa.PublicKey) (string, error) {
 	verifier, err := jws.NewVerifier(jwa.RS256)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if err := verifier.Verify(c.signed, c.signature, public); err != nil {
-		return nil, ErrSignature
+		return "", ErrSignature
 	}
 	return c.payload, nil
 }
 
-func parseHeader(data []byte) (h Header, err error) {
-	members := map[string]any{"alg": &h.Algorithm, "kid": &h.KeyID, "typ": &h.Type, "crit": &h.Critical, "nonce": &h.Nonce}
-	err = EachMember(data, func(name string, value []byte) error {
-		switch target := members[name].(type) {
-		case *string:
-			return json.Unmarshal(value, target)
-		case *bool:
-			*target = true
+func decode(part string) ([]byte, error) {
+	// encoding/base64 skips line breaks, even if it is strict.
+	if strings.IndexByte(part, '\r') >= 0 || strings.IndexByte(part, '\n') >= 0 {
+		return nil, ErrMalformed
+	}
+	decoded, err := encoding.DecodeString(part)
+	if err != nil {
+		return nil, ErrMalformed
+	}
+	return decoded, nil
+}
+
+func parseHeader(text string) (h Header, err error) {
+	err = EachMember(text, func(name, value string) (err error) {
+		switch name {
+		case "alg":
+			h.Algorithm, err = Text(value)
+		case "kid":
+			h.KeyID, err = Text(value)
+		case "typ":
+			h.Type, err = Text(value)
+		case "crit":
+			h.Critical = true
+		case "nonce":
+			h.Nonce = true
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return Header{}, ErrMalformed

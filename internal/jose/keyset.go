@@ -2,6 +2,7 @@ package jose
 
 import (
 	"crypto/rsa"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -31,20 +32,29 @@ var ErrNoKeys = errors.New("the key set has no usable RSA signing key")
 // add kinds of keys that this code has never heard of. Of two keys with one id
 // neither is used. The error wraps [ErrNoKeys] if nothing is left.
 func ParseKeySet(data []byte) ([]Key, error) {
-	set, err := jwk.Parse(data, jwk.WithIgnoreParseError(true))
+	var texts []json.RawMessage
+	err := EachMember(string(data), func(name, value string) error {
+		if name != "keys" {
+			return nil
+		}
+		return json.Unmarshal([]byte(value), &texts)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("not a JSON Web Key Set: %w", err)
 	}
-	seen := make(map[string]int, set.Len())
-	for i := range set.Len() {
-		key, _ := set.Key(i)
-		seen[key.KeyID()]++
+	entries := make([]entry, len(texts))
+	seen := make(map[string]int, len(texts))
+	for i, text := range texts {
+		entries[i] = parseEntry(string(text))
+		seen[entries[i].keyID]++
 	}
 	var keys []Key
-	for i := range set.Len() {
-		candidate, _ := set.Key(i)
-		if key, ok := usable(candidate); ok && seen[key.ID] == 1 {
-			keys = append(keys, key)
+	for i, e := range entries {
+		if !e.usable || seen[e.keyID] > 1 {
+			continue
+		}
+		if public, ok := parsePublic(texts[i]); ok {
+			keys = append(keys, Key{ID: e.keyID, Issuer: e.issuer, Public: public})
 		}
 	}
 	if len(keys) == 0 {
@@ -53,30 +63,52 @@ func ParseKeySet(data []byte) ([]Key, error) {
 	return keys, nil
 }
 
-func usable(candidate jwk.Key) (Key, bool) {
-	if candidate.KeyType() != jwa.RSA || candidate.KeyID() == "" {
-		return Key{}, false
-	}
-	if use := candidate.KeyUsage(); use != "" && use != string(jwk.ForSignature) {
-		return Key{}, false
-	}
-	if alg := candidate.Algorithm().String(); alg != "" && alg != jwa.RS256.String() {
-		return Key{}, false
-	}
-	public, err := candidate.PublicKey()
-	if err != nil {
-		return Key{}, false
-	}
-	var raw rsa.PublicKey
-	if err := public.Raw(&raw); err != nil || raw.N.BitLen() < MinRSABits {
-		return Key{}, false
-	}
-	issuer := ""
-	if value, ok := candidate.Get("issuer"); ok {
-		// Something other than a string must not count as "no restriction".
-		if issuer, ok = value.(string); !ok || issuer == "" {
-			return Key{}, false
+// An entry is what a key set says about a key, apart from its numbers.
+type entry struct {
+	keyID  string
+	issuer string
+	usable bool // for RS256 signatures
+}
+
+// parseEntry reads the members by their exact names, which jwx does not.
+func parseEntry(text string) entry {
+	var e entry
+	var keyType, use, algorithm string
+	err := EachMember(text, func(name, value string) (err error) {
+		switch name {
+		case "kid":
+			e.keyID, err = Text(value)
+		case "kty":
+			keyType, err = Text(value)
+		case "use":
+			use, err = Text(value)
+		case "alg":
+			algorithm, err = Text(value)
+		case "issuer":
+			// An issuer that is none must not count as "no restriction".
+			if e.issuer, err = Text(value); err == nil && e.issuer == "" {
+				err = errors.New("an empty issuer")
+			}
 		}
+		return err
+	})
+	e.usable = err == nil && e.keyID != "" && keyType == jwa.RSA.String() &&
+		(use == "" || use == string(jwk.ForSignature)) && (algorithm == "" || algorithm == jwa.RS256.String())
+	return e
+}
+
+// parsePublic returns the public part of an RSA key, if it is large enough.
+func parsePublic(text []byte) (*rsa.PublicKey, bool) {
+	key, err := jwk.ParseKey(text)
+	if err != nil {
+		return nil, false
 	}
-	return Key{ID: candidate.KeyID(), Issuer: issuer, Public: &raw}, true
+	if key, err = key.PublicKey(); err != nil {
+		return nil, false
+	}
+	var public rsa.PublicKey
+	if err := key.Raw(&public); err != nil || public.N.BitLen() < MinRSABits {
+		return nil, false
+	}
+	return &public, true
 }

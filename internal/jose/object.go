@@ -12,27 +12,34 @@ import (
 // telling them apart takes time that grows with the square of their number.
 const MaxMembers = 256
 
-// ErrAmbiguous reports an object that different parsers read differently.
-var ErrAmbiguous = errors.New("two members have the same name, or differ in case only")
+// MaxDepth bounds how deeply objects and arrays may be nested in what [EachMember]
+// reads, the object itself being the first.
+const MaxDepth = 64
 
-// EachMember calls f for every member of the JSON object in data, in order, with
+// What [EachMember] and [Text] answer.
+var (
+	// ErrAmbiguous reports an object that different parsers read differently.
+	ErrAmbiguous = errors.New("two members have the same name, or differ in case only")
+	// ErrNotString reports a value that is no JSON string.
+	ErrNotString = errors.New("not a string")
+)
+
+// EachMember calls f for every member of the JSON object in text, in order, with
 // the name unescaped and the value as it stands. It stops at f's first error.
 //
 // Unlike encoding/json, which takes the last of several members and ignores the
 // case of their names, it refuses the whole object if two names are equal or
 // differ in case only: of {"tid":"a","TID":"b"} one check would see a and
-// another b. That error wraps [ErrAmbiguous] and comes before the first call.
-func EachMember(data []byte, f func(name string, value []byte) error) error {
-	if !json.Valid(data) {
-		return errors.New("not valid JSON")
-	}
-	members, err := split(data)
+// another b. That error wraps [ErrAmbiguous]. Nor does it mend bytes that are no
+// UTF-8. It calls f only after it has read the whole text.
+func EachMember(text string, f func(name, value string) error) error {
+	members, err := split(text)
 	if err != nil {
 		return err
 	}
 	for i, m := range members {
 		for _, other := range members[:i] {
-			if len(m.name) == len(other.name) && m.name == other.name || strings.EqualFold(m.name, other.name) {
+			if strings.EqualFold(m.name, other.name) {
 				return fmt.Errorf("%w: %q", ErrAmbiguous, m.name)
 			}
 		}
@@ -45,105 +52,58 @@ func EachMember(data []byte, f func(name string, value []byte) error) error {
 	return nil
 }
 
-type member struct {
-	name  string
-	value []byte
+// Text returns the text of a string that [EachMember] gave as a value. It shares
+// no memory with it. The error is [ErrNotString], of null too.
+func Text(value string) (string, error) {
+	if !strings.HasPrefix(value, `"`) {
+		return "", ErrNotString
+	}
+	text, err := unquote(value)
+	return strings.Clone(text), err
 }
 
-// split cuts a valid JSON object into its members.
-func split(data []byte) ([]member, error) {
-	s := scanner{data: data}
+type member struct {
+	name, value string
+}
+
+// split cuts a JSON object into its members.
+func split(text string) ([]member, error) {
+	if !utf8.ValidString(text) {
+		return nil, errors.New("not UTF-8")
+	}
+	s := scanner{text: text}
 	s.space()
 	if s.peek() != '{' {
 		return nil, errors.New("not a JSON object")
 	}
-	s.pos++
 	members := make([]member, 0, 32)
-	for {
-		s.space()
-		switch s.peek() {
-		case '}':
-			return members, nil
-		case ',':
-			s.pos++
-			s.space()
-		}
-		if len(members) == MaxMembers {
-			return nil, fmt.Errorf("more than %d members", MaxMembers)
-		}
-		name, err := unquote(s.value())
-		if err != nil {
+	complete := s.list('}', func() bool {
+		name, value, ok := s.member(MaxDepth)
+		members = append(members, member{name, value})
+		return ok && len(members) <= MaxMembers
+	})
+	if len(members) > MaxMembers {
+		return nil, fmt.Errorf("more than %d members", MaxMembers)
+	}
+	if s.space(); !complete || s.pos < len(text) {
+		return nil, errors.New("not valid JSON")
+	}
+	for i := range members {
+		var err error
+		if members[i].name, err = unquote(members[i].name); err != nil {
 			return nil, err
 		}
-		s.space()
-		s.pos++ // the colon
-		s.space()
-		members = append(members, member{name, s.value()})
 	}
+	return members, nil
 }
 
-// unquote returns the text of a JSON string.
-func unquote(quoted []byte) (string, error) {
-	if inner := quoted[1 : len(quoted)-1]; utf8.Valid(inner) && !strings.Contains(string(inner), `\`) {
-		return string(inner), nil
+// unquote returns the text of a valid JSON string. Without escapes it is a part
+// of quoted.
+func unquote(quoted string) (string, error) {
+	if !strings.Contains(quoted, `\`) {
+		return quoted[1 : len(quoted)-1], nil
 	}
-	var name string
-	err := json.Unmarshal(quoted, &name)
-	return name, err
-}
-
-// A scanner walks over JSON that is known to be valid, which is why it need not
-// look out for the end.
-type scanner struct {
-	data []byte
-	pos  int
-}
-
-func (s *scanner) peek() byte { return s.data[s.pos] }
-
-func (s *scanner) space() {
-	for s.pos < len(s.data) && strings.IndexByte(" \t\r\n", s.data[s.pos]) >= 0 {
-		s.pos++
-	}
-}
-
-// value returns the value that begins here, and moves behind it.
-func (s *scanner) value() []byte {
-	start, depth := s.pos, 0
-	for {
-		switch c := s.peek(); c {
-		case '"':
-			s.quoted()
-		case '{', '[':
-			depth++
-			s.pos++
-		case '}', ']':
-			depth--
-			s.pos++
-		default:
-			s.pos++
-		}
-		if depth == 0 && (s.pos == len(s.data) || s.ends(start)) {
-			return s.data[start:s.pos]
-		}
-	}
-}
-
-// ends reports whether the value from start on is complete here: after a closing
-// quote or bracket, or where a number or literal stops.
-func (s *scanner) ends(start int) bool {
-	switch s.data[start] {
-	case '"', '{', '[':
-		return true
-	}
-	return strings.IndexByte(",}] \t\r\n", s.peek()) >= 0
-}
-
-func (s *scanner) quoted() {
-	for s.pos++; s.peek() != '"'; s.pos++ {
-		if s.peek() == '\\' {
-			s.pos++
-		}
-	}
-	s.pos++
+	var text string
+	err := json.Unmarshal([]byte(quoted), &text)
+	return text, err
 }
