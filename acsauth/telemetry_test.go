@@ -29,7 +29,7 @@ func counts(t *testing.T, reader metric.Reader) map[string]int64 {
 	add := func(name string, attrs attribute.Set, n int64) {
 		key := name
 		for _, kv := range attrs.ToSlice() {
-			key += fmt.Sprintf(" %s=%s", kv.Key, kv.Value.Emit())
+			key += fmt.Sprintf(" %s=%s", kv.Key, kv.Value.String())
 		}
 		found[key] = n
 	}
@@ -113,7 +113,7 @@ func TestTelemetry(t *testing.T) {
 			names = append(names, name)
 		}
 		for _, attr := range span.Attributes() {
-			if strings.Contains(attr.Value.Emit(), "8:acs:") {
+			if strings.Contains(attr.Value.String(), "8:acs:") {
 				t.Errorf("the span %s names an identity", name)
 			}
 		}

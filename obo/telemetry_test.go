@@ -29,12 +29,12 @@ func TestMetrics(t *testing.T) {
 		case metricdata.Histogram[float64]:
 			for _, p := range data.DataPoints {
 				outcome, _ := p.Attributes.Value("outcome")
-				got[m.Name+" "+outcome.Emit()] = int64(p.Count)
+				got[m.Name+" "+outcome.String()] = int64(p.Count)
 			}
 		case metricdata.Sum[int64]:
 			for _, p := range data.DataPoints {
 				hit, _ := p.Attributes.Value("hit")
-				got[fmt.Sprint(m.Name, " ", hit.Emit())] = p.Value
+				got[fmt.Sprint(m.Name, " ", hit.String())] = p.Value
 			}
 		case metricdata.Gauge[int64]:
 			got[m.Name] = data.DataPoints[0].Value

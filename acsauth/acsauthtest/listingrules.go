@@ -45,7 +45,10 @@ var listingRules = []rule{
 		check: func(s *subject) {
 			s.create(s.user(), newID())
 			s.create(s.user(), newID())
-			for range s.IdentityMapper.(acsauth.ListingMapper).Mappings(s.Context()) {
+			for _, err := range s.IdentityMapper.(acsauth.ListingMapper).Mappings(s.Context()) {
+				if err != nil {
+					s.Errorf("Mappings: %v", err)
+				}
 				break
 			}
 			ctx, cancel := context.WithCancel(s.Context())
