@@ -42,6 +42,7 @@ var mayImport = []struct {
 	{"docs", nil},
 	{"internal/archtest", nil},
 	{"internal/cloud", []string{uuid}},
+	{"internal/deploytest", nil},
 	{"internal/httpx", nil},
 	{"internal/jose", []string{jwx}},
 	{"internal/lru", nil},
