@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bytes"
+	"maps"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/stores"
+)
+
+// A world is an ACS resource, a SQLite file, and the environment that names both.
+type world struct {
+	testing.TB
+	cloud *cloud.Cloud
+	env   map[string]string
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	c, err := cloud.Start(cloud.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	w := &world{TB: t, cloud: c, env: map[string]string{"ACS_CONNECTION_STRING": c.ACS.ConnectionString()}}
+	return w.elsewhere()
+}
+
+// elsewhere returns the world with another SQLite file, which is prepared.
+func (w *world) elsewhere() *world {
+	w.Helper()
+	other := &world{TB: w.TB, cloud: w.cloud, env: maps.Clone(w.env)}
+	other.env["MAPPING_STORE"] = "sqlite:" + filepath.Join(w.TempDir(), "mappings.db")
+	other.succeed("prepare")
+	return other
+}
+
+// A result is what a run of the program comes to.
+type result struct {
+	Status         int
+	Stdout, Stderr string
+}
+
+// run runs the program, whose output must not have the access key.
+func (w *world) run(stdin string, args ...string) result {
+	w.Helper()
+	r := runIn(w, w.env, stdin, args...)
+	_, key, _ := strings.Cut(w.cloud.ACS.ConnectionString(), "accesskey=")
+	if key == "" || strings.Contains(r.Stdout+r.Stderr, key) {
+		w.Errorf("acsauth %q prints the access key: %+v", args, r)
+	}
+	return r
+}
+
+// runIn runs the program with nothing but env around it. Only w's cloud is reached.
+func runIn(w *world, env map[string]string, stdin string, args ...string) result {
+	var stdout, stderr bytes.Buffer
+	t := &tool{
+		getenv: func(name string) string { return env[name] },
+		stdin:  strings.NewReader(stdin), stdout: &stdout, stderr: &stderr,
+		httpClient: w.cloud.HTTPClient(),
+	}
+	status := t.run(w.Context(), append([]string{"acsauth"}, args...))
+	return result{status, stdout.String(), stderr.String()}
+}
+
+// succeed runs the program, and returns what it wrote to standard output.
+func (w *world) succeed(args ...string) string {
+	w.Helper()
+	r := w.run("", args...)
+	if r.Status != exitOK {
+		w.Fatalf("acsauth %q: %+v", args, r)
+	}
+	return r.Stdout
+}
+
+// store opens the store, to look at it and to fill it.
+func (w *world) store() *stores.Store {
+	w.Helper()
+	identities, err := acsidentity.New(acsidentity.Config{ConnectionString: w.env["ACS_CONNECTION_STRING"]})
+	if err != nil {
+		w.Fatal(err)
+	}
+	store, err := stores.Open(w.env["MAPPING_STORE"], stores.Options{Resource: identities.Host()})
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+func (w *world) mapTo(u acsauth.User, acsID string) {
+	w.Helper()
+	if err := w.store().Create(w.Context(), u, acsID); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// mapped returns which identity each user has, by tenant and object id.
+func (w *world) mapped() map[acsauth.Mapping]string {
+	w.Helper()
+	found := map[acsauth.Mapping]string{}
+	for m, err := range w.store().Mappings(w.Context()) {
+		if err != nil {
+			w.Fatal(err)
+		}
+		found[acsauth.Mapping{TenantID: m.TenantID, ObjectID: m.ObjectID}] = m.ACSID
+	}
+	return found
+}
+
+// open returns the ids of the open entries, the oldest first.
+func (w *world) open() (ids []string) {
+	w.Helper()
+	for e, err := range w.store().OpenEntries(w.Context(), acsauth.User{}, time.Now().Add(time.Hour)) {
+		if err != nil {
+			w.Fatal(err)
+		}
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
+
+// The mistakes of the command line are told in one line on standard error, and end
+// with status 2. Nothing is done.
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cloud.ResetCalls()
+	for _, test := range []struct{ args, want string }{
+		{"frob", `there is no command "frob"; see acsauth --help`},
+		{"--frob", "flag provided but not defined: -frob"},
+		{"help frob", "No help topic for 'frob'"},
+		{"prepare now", `prepare takes no arguments, but got "now"`},
+		{"prepare --frob", "flag provided but not defined: -frob"},
+		{"reconcile now", `reconcile takes no arguments, but got "now"`},
+		{"reconcile --frob", "flag provided but not defined: -frob"},
+		{"reconcile --min-age 5", `invalid value "5" for flag -min-age: time: missing unit in duration "5"`},
+		{"reconcile --min-age 0s", "--min-age must be positive, such as 1m"},
+		{"reconcile --min-age -1m", "--min-age must be positive, such as 1m"},
+		{"reconcile --json=maybe", `invalid value "maybe" for flag -json: parse error`},
+		{"export mappings.jsonl", `export takes no arguments, but got "mappings.jsonl"`},
+		{"export --json", "flag provided but not defined: -json"},
+		{"import mappings.jsonl", `import takes no arguments, but got "mappings.jsonl"`},
+		{"import --frob", "flag provided but not defined: -frob"},
+		{"import --input", "flag needs an argument: --input"},
+		{"import --input no/such.jsonl", "--input: open no/such.jsonl: no such file or directory"},
+	} {
+		want := result{Status: exitUsage, Stderr: "acsauth: " + test.want + "\n"}
+		if diff := cmp.Diff(want, w.run("", strings.Fields(test.args)...)); diff != "" {
+			t.Errorf("acsauth %s:\n%s", test.args, diff)
+		}
+	}
+	if n := w.cloud.CallCount(); n != 0 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// Help and version need no settings, and are what was asked for: standard output.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, test := range []struct {
+		args string
+		want []string
+	}{
+		{"", []string{"prepare", "reconcile", "export", "import", "MAPPING_STORE_FILE", "ACS_CONNECTION_STRING_FILE", "ACS_ENDPOINT"}},
+		{"--help", []string{"prepare", "reconcile", "export", "import"}},
+		{"-h", []string{"prepare", "reconcile", "export", "import"}},
+		{"help", []string{"prepare", "reconcile", "export", "import"}},
+		{"help import", []string{"--input FILE", "--dry-run", "--json"}},
+		{"prepare --help", []string{"tables"}},
+		{"reconcile --help", []string{"--dry-run", "--json", "--drop-unknown", "--min-age duration", "(default: 53s)"}},
+		{"export --help", []string{"JSON lines"}},
+		{"import --help", []string{"--input FILE", "--dry-run", "--json"}},
+		{"--version", []string{"acsauth version "}},
+		{"-v", []string{"acsauth version "}},
+		{"completion bash", []string{"acsauth"}},
+	} {
+		r := runIn(w, nil, "", strings.Fields(test.args)...)
+		if r.Status != exitOK || r.Stderr != "" {
+			t.Errorf("acsauth %s: %+v", test.args, r)
+		}
+		for _, want := range test.want {
+			if !strings.Contains(r.Stdout, want) {
+				t.Errorf("acsauth %s has no %q:\n%s", test.args, want, r.Stdout)
+			}
+		}
+		if strings.Count(r.Stdout, "(default: ") > 1 {
+			t.Errorf("acsauth %s tells a default twice:\n%s", test.args, r.Stdout)
+		}
+	}
+}
+
+// Preparing can be repeated, and keeps what is there.
+func TestPrepare(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	u := acsauth.User{TenantID: tenant, ObjectID: alice}
+	w.mapTo(u, w.cloud.ACS.AddIdentity())
+	before := w.mapped()
+	for range 2 {
+		if diff := cmp.Diff(result{}, w.run("", "prepare")); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if diff := cmp.Diff(before, w.mapped()); diff != "" || len(before) != 1 {
+		t.Errorf("%v\n%s", before, diff)
+	}
+}
+
+// A store without tables is told apart from an empty one, by all that read it.
+func TestNotPrepared(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.env["MAPPING_STORE"] = "sqlite:" + filepath.Join(t.TempDir(), "empty.db")
+	line := `{"tenantId":"` + tenant + `","objectId":"` + alice + `","acsUserIdentity":"` + w.cloud.ACS.AddIdentity() + `"}`
+	for _, command := range []string{"reconcile", "export", "import"} {
+		r := w.run(line, command)
+		if r.Status != exitFailure || strings.Count(r.Stderr, "\n") != 1 || !strings.Contains(r.Stderr, "SQLite answered 1") {
+			t.Errorf("%s: %+v", command, r)
+		}
+	}
+}

@@ -1,0 +1,294 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+)
+
+// line returns a mapping in the exchange format.
+func line(objectID, acsID string) string {
+	return fmt.Sprintf(`{"tenantId":%q,"objectId":%q,"acsUserIdentity":%q}`, tenant, objectID, acsID) + "\n"
+}
+
+// inhabited returns a world with three mappings.
+func inhabited(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	for _, objectID := range []string{alice, bob, carol} {
+		w.mapTo(acsauth.User{TenantID: tenant, ObjectID: objectID}, w.cloud.ACS.AddIdentity())
+	}
+	return w
+}
+
+// What was exported is imported elsewhere, as often as one likes, without a call
+// of ACS.
+func TestTransfer(t *testing.T) {
+	t.Parallel()
+	here := inhabited(t)
+	there := here.elsewhere()
+	here.cloud.ResetCalls()
+
+	began := time.Now().Add(-time.Minute)
+	exported := here.run("", "export")
+	if exported.Status != exitOK || exported.Stderr != "3 mappings exported\n" {
+		t.Errorf("%+v", exported)
+	}
+	lines := objects(t, exported.Stdout)
+	for _, l := range lines {
+		created, err := time.Parse(time.RFC3339, l["createdAt"].(string))
+		if err != nil || created.Before(began) || created.Location() != time.UTC || len(l) != 4 {
+			t.Errorf("%v: %v", l, err)
+		}
+	}
+	if len(lines) != 3 {
+		t.Errorf("%d lines", len(lines))
+	}
+
+	for _, step := range []struct {
+		args []string
+		want string
+		held int
+	}{
+		{[]string{"import", "--dry-run"}, "3 imported, 0 present, 0 conflicts, 0 malformed\n", 0},
+		{[]string{"import", "--dry-run", "--json"}, `{"conflicts":0,"dryRun":true,"imported":3,"malformed":0,"present":0}` + "\n", 0},
+		{[]string{"import"}, "3 imported, 0 present, 0 conflicts, 0 malformed\n", 3},
+		{[]string{"import"}, "0 imported, 3 present, 0 conflicts, 0 malformed\n", 3},
+		{[]string{"import", "--json"}, `{"conflicts":0,"dryRun":false,"imported":0,"malformed":0,"present":3}` + "\n", 3},
+	} {
+		if diff := cmp.Diff(result{Stdout: step.want}, there.run(exported.Stdout, step.args...)); diff != "" {
+			t.Errorf("%q:\n%s", step.args, diff)
+		}
+		if held := len(there.mapped()); held != step.held {
+			t.Errorf("%q: %d mappings; want %d", step.args, held, step.held)
+		}
+	}
+	if diff := cmp.Diff(here.mapped(), there.mapped()); diff != "" {
+		t.Error(diff)
+	}
+	if n := here.cloud.CallCount(); n != 0 {
+		t.Errorf("ACS was called %d times", n)
+	}
+}
+
+// Mappings of other ACS resources in the same store are none of its business.
+func TestExportOfOneResource(t *testing.T) {
+	t.Parallel()
+	w := inhabited(t)
+	w.env["ACS_CONNECTION_STRING"] = resource
+	if diff := cmp.Diff(result{Stderr: "0 mappings exported\n"}, w.run("", "export")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// An export that cannot be written fails, and does not claim that it succeeded.
+func TestExportNowhere(t *testing.T) {
+	t.Parallel()
+	w := inhabited(t)
+	var stderr strings.Builder
+	full := &tool{getenv: func(name string) string { return w.env[name] }, stdout: fullDisk{}, stderr: &stderr, httpClient: w.cloud.HTTPClient()}
+	if status := full.run(t.Context(), []string{"acsauth", "export"}); status != exitFailure || stderr.String() != "acsauth: disk full\n" {
+		t.Errorf("status %d: %s", status, &stderr)
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+// Users who are mapped to another identity keep theirs, and lines that are no
+// mappings are left out. Both are told with their line; the others are imported.
+func TestImportLeavesOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	held, other := w.cloud.ACS.AddIdentity(), w.cloud.ACS.AddIdentity()
+	w.mapTo(acsauth.User{TenantID: tenant, ObjectID: alice}, held)
+	input := line(alice, other) + // 1
+		"\n  \t\r\n" + // 2 and 3
+		line(bob, other) + // 4
+		"garbage\n" + // 5
+		"  " + strings.TrimSpace(line(alice, held)) + "\r\n" + // 6
+		strings.TrimSpace(line(carol, other)) // 7, without an end
+	wantErr := "line 1: the user " + tenant + "/" + alice + " is mapped to another identity\n" +
+		`line 5: not a JSON object such as {"tenantId":"…","objectId":"…","acsUserIdentity":"8:acs:…"}` + "\n" +
+		"acsauth: 2 lines were left out\n"
+	file := filepath.Join(t.TempDir(), "mappings.jsonl")
+	if err := os.WriteFile(file, []byte(input), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		stdin string
+		args  []string
+		want  string
+	}{
+		{"", []string{"import", "--dry-run", "--input", file}, "2 imported, 1 present, 1 conflicts, 1 malformed\n"},
+		{input, []string{"import", "--dry-run"}, "2 imported, 1 present, 1 conflicts, 1 malformed\n"},
+		{line(dave, other), []string{"import", "--input", file}, "2 imported, 1 present, 1 conflicts, 1 malformed\n"},
+		{input, []string{"import"}, "0 imported, 3 present, 1 conflicts, 1 malformed\n"},
+		{input, []string{"import", "--json"}, `{"conflicts":1,"dryRun":false,"imported":0,"malformed":1,"present":3}` + "\n"},
+	} {
+		want := result{Status: exitFailure, Stdout: step.want, Stderr: wantErr}
+		if diff := cmp.Diff(want, w.run(step.stdin, step.args...)); diff != "" {
+			t.Errorf("%q:\n%s", step.args, diff)
+		}
+	}
+	want := map[acsauth.Mapping]string{
+		{TenantID: tenant, ObjectID: alice}: held,
+		{TenantID: tenant, ObjectID: bob}:   other,
+		{TenantID: tenant, ObjectID: carol}: other,
+	}
+	if diff := cmp.Diff(want, w.mapped()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+const goodID = "8:acs:99999999-1111-4222-8333-444444444444_0000000e-1234-5678-9abc-def012345678"
+
+// The lines that are no mappings, and what is said about them.
+var malformed = map[string]string{
+	`null`:                  "tenantId is no GUID",
+	`{}`:                    "tenantId is no GUID",
+	`[]`:                    "not a JSON object",
+	`"x"`:                   "not a JSON object",
+	`{"tenantId":1}`:        "not a JSON object",
+	line(alice, goodID)[1:]: "not a JSON object",
+	strings.TrimSpace(line(alice, goodID)) + "}":                              "not a JSON object",
+	strings.TrimSpace(line(alice, goodID)) + "]":                              "not a JSON object",
+	strings.TrimSpace(line(alice, goodID)) + line(bob, goodID):                "not a JSON object",
+	strings.Replace(line(alice, goodID), "{", `{"displayName":"A",`, 1):       "not a JSON object",
+	strings.Replace(line(alice, goodID), "{", `{"createdAt":"yesterday",`, 1): "not a JSON object",
+	strings.Replace(line(alice, goodID), tenant, "contoso.com", 1):            "tenantId is no GUID",
+	strings.Replace(line(alice, goodID), tenant, "{"+tenant+"}", 1):           "tenantId is no GUID",
+	line("alice@contoso.com", goodID):                                         "objectId is no GUID",
+	line("urn:uuid:"+alice, goodID):                                           "objectId is no GUID",
+	line(strings.ReplaceAll(alice, "-", ""), goodID):                          "objectId is no GUID",
+	line(alice, ""):                                "acsUserIdentity is not the raw id",
+	line(alice, "8:orgid:"+bob):                    "acsUserIdentity is not the raw id",
+	line(alice, "8:acs:alice"):                     "acsUserIdentity is not the raw id",
+	line(alice, "+14255550123"):                    "acsUserIdentity is not the raw id",
+	line(alice, goodID+" "):                        "acsUserIdentity is not the raw id",
+	line(alice, goodID+strings.Repeat("0", 1<<10)): "acsUserIdentity is not the raw id",
+	`{"tenantId":"` + tenant + `","objectId":"` + alice + `","acsUserIdentity":"` + goodID + `\u0000"}`: "acsUserIdentity is not the raw id",
+}
+
+func TestMalformedLines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for text, want := range malformed {
+		r := w.run("\n"+text, "import")
+		if r.Status != exitFailure || r.Stdout != "0 imported, 0 present, 0 conflicts, 1 malformed\n" ||
+			!strings.HasPrefix(r.Stderr, "line 2: "+want) || !strings.HasSuffix(r.Stderr, "\nacsauth: 1 lines were left out\n") {
+			t.Errorf("%s:\n%+v; want %s", text, r, want)
+		}
+	}
+	if held := w.mapped(); len(held) != 0 {
+		t.Error(held)
+	}
+}
+
+// Ids in upper case are the same ids: keys are in lower case.
+func TestImportOfUpperCase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	input := strings.Replace(line(strings.ToUpper(alice), goodID), tenant, strings.ToUpper(tenant), 1)
+	if r := w.run(input+line(alice, goodID), "import"); r.Stdout != "1 imported, 1 present, 0 conflicts, 0 malformed\n" {
+		t.Errorf("%+v", r)
+	}
+	if diff := cmp.Diff(map[acsauth.Mapping]string{{TenantID: tenant, ObjectID: alice}: goodID}, w.mapped()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Where the input or the store fails the import ends, and tells where, and how far
+// it came.
+func TestImportEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.run(line(alice, goodID)+strings.Repeat("x", maxLine+1)+"\n"+line(bob, goodID), "import")
+	want := result{
+		exitFailure, "1 imported, 0 present, 0 conflicts, 0 malformed\n",
+		"acsauth: line 2 is longer than 65536 bytes: these are no mappings\n",
+	}
+	if diff := cmp.Diff(want, r); diff != "" {
+		t.Error(diff)
+	}
+
+	var stdout, stderr strings.Builder
+	cut := &tool{
+		getenv: func(name string) string { return w.env[name] }, stdin: iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader(line(bob, goodID)))),
+		stdout: &stdout, stderr: &stderr, httpClient: w.cloud.HTTPClient(),
+	}
+	if status := cut.run(t.Context(), []string{"acsauth", "import"}); status != exitFailure || !strings.Contains(stderr.String(), "line 2: timeout") {
+		t.Errorf("status %d: %s%s", status, &stdout, &stderr)
+	}
+}
+
+// exportedForm is that of an exported line.
+var exportedForm = regexp.MustCompile(`^\{"tenantId":"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}","objectId":"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",` +
+	`"acsUserIdentity":"8:(|dod-|gcch-)acs:[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}_[^"\\ ]*","createdAt":"[^"]+Z"\}\n$`)
+
+// Whatever is imported, every line that is not empty is counted once, those that
+// are left out are told, what got in has the one form of mappings, and a second
+// import finds it.
+func FuzzImport(f *testing.F) {
+	c, err := cloud.Start(cloud.Config{InProcess: true})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = c.Close() })
+	env := map[string]string{"ACS_CONNECTION_STRING": resource, "MAPPING_STORE": "sqlite:" + filepath.Join(f.TempDir(), "mappings.db")}
+	prepared := &world{TB: f, cloud: c, env: env}
+	prepared.succeed("prepare")
+
+	f.Add("")
+	f.Add("\n \r\n")
+	f.Add(line(alice, goodID) + line(alice, goodID+"0") + line(alice, goodID))
+	for text := range malformed {
+		f.Add(line(carol, goodID) + text)
+	}
+	type counts struct{ Imported, Present, Conflicts, Malformed int }
+	f.Fuzz(func(t *testing.T, input string) {
+		w := &world{TB: t, cloud: c, env: env}
+		var first, second counts
+		r := w.run(input, "import", "--json")
+		again := w.run(input, "import", "--json")
+		if err := errors.Join(json.Unmarshal([]byte(r.Stdout), &first), json.Unmarshal([]byte(again.Stdout), &second)); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(input, "\n")
+		if !slices.ContainsFunc(lines, func(l string) bool { return len(l) >= maxLine-1 }) {
+			filled := len(slices.DeleteFunc(lines, func(l string) bool { return strings.TrimSpace(l) == "" }))
+			left := first.Conflicts + first.Malformed
+			if first.Imported+first.Present+left != filled {
+				t.Errorf("%+v for %d lines", first, filled)
+			}
+			if (left > 0) != (r.Status == exitFailure) || left == 0 && r.Status != exitOK || strings.Count(r.Stderr, "line ") < left {
+				t.Errorf("%+v: %+v", first, r)
+			}
+		}
+		want := counts{Present: first.Imported + first.Present, Conflicts: first.Conflicts, Malformed: first.Malformed}
+		if diff := cmp.Diff(want, second); diff != "" || again.Status != r.Status {
+			t.Errorf("a second import: %+v\n%s", again, diff)
+		}
+		if first.Imported > 0 {
+			for exported := range strings.Lines(w.succeed("export")) {
+				if !exportedForm.MatchString(exported) {
+					t.Errorf("exported: %s", exported)
+				}
+			}
+		}
+	})
+}
