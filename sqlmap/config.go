@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-const defaultTimeout = 5 * time.Second
+// DefaultTimeout is what [Config.Timeout] is by default.
+const DefaultTimeout = 5 * time.Second
 
 // Config configures a [Mapper]. DB, Dialect and Resource are required.
 type Config struct {
@@ -63,7 +64,7 @@ func New(cfg Config) (*Mapper, error) {
 	case cfg.Timeout < 0:
 		wrong("Timeout is negative")
 	case cfg.Timeout == 0:
-		cfg.Timeout = defaultTimeout
+		cfg.Timeout = DefaultTimeout
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -109,7 +109,7 @@ var neverLinks = []struct {
 		"it would share the mistakes of what is tested against it",
 	},
 	{
-		[]string{"acsauth", "acsidentity", "graphmap", "obo", "tablemap", "internal/cloud", "cmd/*", "examples/*"},
+		[]string{"acsauth", "acsidentity", "graphmap", "obo", "sqlmap", "tablemap", "movemap", "internal/cloud", "cmd/*", "examples/*"},
 		[]string{"testing/...", "net/http/httptest", "acsauth/acsauthtest", "internal/openapitest", kin},
 		"test machinery is no part of a product",
 	},

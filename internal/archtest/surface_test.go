@@ -17,6 +17,9 @@ var maxExported = map[string]int{
 	"acsidentity": 45,
 	"graphmap":    14,
 	"obo":         18,
+	"sqlmap":      10,
+	"tablemap":    8,
+	"movemap":     2,
 }
 
 func TestExportedIdentifiers(t *testing.T) {

@@ -3,16 +3,19 @@
 package stores
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	_ "modernc.org/sqlite"             // the driver "sqlite"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/sqlmap"
@@ -78,23 +81,40 @@ func Open(address string, o Options) (*Store, error) {
 		if file == "" {
 			return nil, errors.New("names no file: it must be sqlite:FILE")
 		}
-		return openSQL("sqlite", sqlmap.SQLiteDSN(file), sqlmap.SQLite, o)
+		return openSQLite(file, o)
 	case "postgres":
-		if u, err := url.Parse(address); err != nil || u.Host == "" {
-			return nil, errors.New("is not a URL such as postgres://USER:PASSWORD@HOST/DATABASE (write special characters in the password as %XX)")
-		}
-		return openSQL("pgx", address, sqlmap.Postgres, o)
+		return openPostgres(address, o)
 	case "tables":
 		return openTables(strings.TrimPrefix(address, prefixTables), o)
 	}
 	return nil, ErrUnknown
 }
 
-func openSQL(driver, dsn string, dialect sqlmap.Dialect, o Options) (*Store, error) {
-	db, err := sql.Open(driver, dsn)
+func openSQLite(file string, o Options) (*Store, error) {
+	db, err := sql.Open("sqlite", sqlmap.SQLiteDSN(file))
 	if err != nil {
-		return nil, errors.New("is not understood by the database's driver") // whose error may repeat it
+		return nil, errors.New("names a file that SQLite's driver does not take")
 	}
+	return useSQL(db, sqlmap.SQLite, o)
+}
+
+func openPostgres(address string, o Options) (*Store, error) {
+	u, err := url.Parse(address)
+	named := err == nil && (u.Host != "" || u.Query().Get("host") != "") // else it is the default, which nobody meant
+	config, err := pgx.ParseConfig(address)
+	if err != nil || !named { // err may repeat the password
+		return nil, errors.New("is not a URL such as postgres://USER:PASSWORD@HOST/DATABASE (write special characters in the password as %XX)")
+	}
+	// A statement whose caller has given up must not take effect much later, after
+	// the caller has undone what it might have done.
+	if _, set := config.RuntimeParams["statement_timeout"]; !set {
+		timeout := cmp.Or(o.Timeout, sqlmap.DefaultTimeout)
+		config.RuntimeParams["statement_timeout"] = strconv.FormatInt(timeout.Milliseconds(), 10)
+	}
+	return useSQL(stdlib.OpenDB(*config), sqlmap.Postgres, o)
+}
+
+func useSQL(db *sql.DB, dialect sqlmap.Dialect, o Options) (*Store, error) {
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxConnections)
 	db.SetConnMaxLifetime(connectionLifetime)
