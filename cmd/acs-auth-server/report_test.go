@@ -22,7 +22,7 @@ func TestReport(t *testing.T) {
 	}
 	got := reportOf(t,
 		[]string{"-config", path, "-azure-client-secret", "tops3cret", "-frobnicate", "tops3cret", "-request-timeout=soon", "tops3cret"},
-		[]string{"AZURE_CLIENT_ID=mine", "azureActiveDirectory_clientSecret= tops3cret", "MAPPING_STORE=postgres://me:tops3cret@db/x",
+		[]string{"AZURE_CLIENT_ID=mine", "azureActiveDirectory_clientSecret= tops3cret", "MAPPING_STORE=mysql://me:tops3cret@db/x",
 			"ACS_CONNECTION_STRING=endpoint=http://contoso.communication.azure.com;accesskey=tops3cret"})
 	want := `acs-auth-server did not start, because 13 things are wrong with its settings:
 
@@ -54,7 +54,7 @@ func TestReport(t *testing.T) {
       set by:  FILE, line 5
       example: ACS_TOKEN_TTL=1h
 
-  MAPPING_STORE names a store that is not in this version, which has graph and memory
+  MAPPING_STORE must be graph, memory, sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE or tables:CONNECTION_STRING
       set by:  environment variable MAPPING_STORE
       example: MAPPING_STORE=graph
 

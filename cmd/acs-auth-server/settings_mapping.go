@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
@@ -119,7 +119,7 @@ func mappingStore(s *settings, value string) error {
 		s.mappingStore, s.storeAddress = kind, acsauth.NewSecret(value)
 	default:
 		s.mappingStore = "unknown" // so that nothing else is reported about it
-		return fmt.Errorf("must be graph, memory, or a database: it %w", stores.ErrUnknown)
+		return errors.New("must be graph, memory, sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE or tables:CONNECTION_STRING")
 	}
 	return nil
 }
