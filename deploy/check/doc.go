@@ -1,0 +1,14 @@
+// Package check holds no code: its tests check what this repository is deployed
+// with, as far as that is possible without a container engine, a cluster and a
+// subscription. They know the API types of Kubernetes, Compose and Azure, so they
+// have a module of their own.
+//
+//   - image_test.go: the Dockerfile's programs are built as it says, and run the way
+//     a container engine would run them.
+//   - compose_test.go, kubernetes_test.go: what the files say in the end, decoded
+//     strictly, and whether the server starts with it.
+//   - arm_test.go: the template for Azure, evaluated by arm_expression_test.go.
+//
+// To run the programs in a file system and a network of their own, the tests need
+// Linux, and root or sudo without a password.
+package check
