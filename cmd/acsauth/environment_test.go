@@ -95,7 +95,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		want       string
 	}{
 		"no URL":               {"postgres://a:" + password + "%zz@db/m", resource, exitUsage, "MAPPING_STORE is not a URL"},
-		"unknown parameter":    {"postgres://a:" + password + "@127.0.0.1:1/m?sslmode=x", resource, exitFailure, "sqlmap"},
+		"unknown parameter":    {"postgres://a:" + password + "@127.0.0.1:1/m?sslmode=x", resource, exitUsage, "MAPPING_STORE is not a URL"},
 		"nobody listens":       {"postgres://a:" + password + "@127.0.0.1:1/m", resource, exitFailure, "sqlmap"},
 		"no connection string": {"tables:AccountName=a;AccountKey=" + password, resource, exitUsage, "MAPPING_STORE"},
 		"no endpoint":          {"sqlite:x.db", "accesskey=" + accessKey, exitUsage, "ACS_CONNECTION_STRING or ACS_ENDPOINT: "},

@@ -103,7 +103,7 @@ func openPostgres(address string, o Options) (*Store, error) {
 	named := err == nil && (u.Host != "" || u.Query().Get("host") != "") // else it is the default, which nobody meant
 	config, err := pgx.ParseConfig(address)
 	if err != nil || !named { // err may repeat the password
-		return nil, errors.New("is not a URL such as postgres://USER:PASSWORD@HOST/DATABASE (write special characters in the password as %XX)")
+		return nil, errors.New("is not a URL that PostgreSQL's driver understands, such as postgres://USER:PASSWORD@HOST/DATABASE (write special characters in the password as %XX)")
 	}
 	// A statement whose caller has given up must not take effect much later, after
 	// the caller has undone what it might have done.
