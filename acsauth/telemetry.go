@@ -18,7 +18,11 @@ const scope = "github.com/Azure-Samples/communication-services-authentication-he
 
 // A TelemetryConfig says whom to tell what happens. Without it, and without an
 // OpenTelemetry SDK in the program, nobody is told, at next to no cost.
-// docs/operations.md lists the metrics and the spans.
+//
+// The metrics are acsauth.request.duration, acsauth.store.duration,
+// acsauth.identity.events, acsauth.cache.lookups, acsauth.cache.entries and
+// acsauth.cache.size; requests and calls of the store are spans too. None of them
+// names a user or an identity.
 type TelemetryConfig struct {
 	// MeterProvider takes the metrics. Default: the global one.
 	MeterProvider metric.MeterProvider

@@ -74,8 +74,6 @@ var others = map[string][]string{
 	"reproducible-builds.org":    {"SOURCE_DATE_EPOCH"},
 	"bash":                       {"BASH_SOURCE", "LC_ALL"},
 	"Compose, for a health test": {"CMD"},
-	// Not in docs/settings.md yet. They go from here when they are there.
-	"the server": {"ADMIN_ADDR", "CORS_ALLOWED_ORIGINS"},
 }
 
 // TestSettingNames: whatever in deploy/ looks like a setting is one. A name with a
