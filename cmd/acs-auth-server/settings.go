@@ -56,6 +56,14 @@ type settings struct {
 
 	// Server
 	listenAddr, port string
+	adminAddr        string // "": there is no second listener
+	metrics          bool   // on the main listener
+	tlsCertFile      string // "": plain HTTP
+	tlsKeyFile       string
+	corsOrigins      []string
+	userRate         userRate
+	maxRequests      int // at once
+	maxPerUpstream   int // outbound calls at once
 	requestTimeout   time.Duration
 	upstreamTimeout  time.Duration
 	cacheMaxEntries  int
@@ -122,6 +130,16 @@ func (s *settings) check(p *problems) {
 	}
 	if s.shutdownTimeout <= s.shutdownDelay+longestOperation {
 		p.addFirst("SHUTDOWN_TIMEOUT", "must be more than SHUTDOWN_DELAY and %s together: the latter is how long it can take to finish an operation that has begun", longestOperation)
+	}
+	if (s.tlsCertFile == "") != (s.tlsKeyFile == "") {
+		missing, present := "TLS_KEY_FILE", "TLS_CERT_FILE"
+		if s.tlsCertFile == "" {
+			missing, present = present, missing
+		}
+		p.addFirst(missing, "is missing: %s needs it", present)
+	}
+	if s.dev && s.adminAddr != "" && !isLoopback(s.adminAddr) {
+		p.addFirst("ADMIN_ADDR", "must be a loopback address with -dev, such as 127.0.0.1:5050")
 	}
 	if s.dev && !isLoopback(s.listenAddr) {
 		p.addFirst("LISTEN_ADDR", "must be a loopback address with -dev, such as 127.0.0.1:5000: its debug errors and ready-made tokens are for this machine only")

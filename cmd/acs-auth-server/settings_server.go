@@ -2,7 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -27,6 +32,63 @@ func serverSettings() []setting {
 			example:  "5000",
 			meaning:  "port to listen on, if LISTEN_ADDR is not set",
 			parse:    port(func(s *settings) *string { return &s.port }),
+		},
+		{
+			name:      "ADMIN_ADDR",
+			otherwise: "no second listener",
+			example:   "127.0.0.1:5050",
+			meaning:   "address of a second listener, for operators only: /metrics, and pprof under /debug/pprof/",
+			parse:     address(func(s *settings) *string { return &s.adminAddr }),
+		},
+		{
+			name:     "METRICS",
+			boolean:  true,
+			fallback: "false",
+			example:  "true",
+			meaning:  "serve /metrics on LISTEN_ADDR, to whoever asks, if there is no ADMIN_ADDR",
+			parse:    boolean(func(s *settings) *bool { return &s.metrics }),
+		},
+		{
+			name:      "TLS_CERT_FILE",
+			otherwise: "plain HTTP",
+			example:   "/etc/acs-auth-server/tls.crt",
+			meaning:   "PEM file with the certificate of LISTEN_ADDR and its chain; read again when it changes",
+			parse:     text(func(s *settings) *string { return &s.tlsCertFile }),
+		},
+		{
+			name:    "TLS_KEY_FILE",
+			example: "/etc/acs-auth-server/tls.key",
+			meaning: "PEM file with the private key of TLS_CERT_FILE; read again when it changes",
+			parse:   text(func(s *settings) *string { return &s.tlsKeyFile }),
+		},
+		{
+			name:      "CORS_ALLOWED_ORIGINS",
+			otherwise: "none",
+			example:   "https://app.contoso.com",
+			meaning:   "origins whose pages may call the API, exactly as browsers send them, separated by commas",
+			strict:    true,
+			parse:     origins,
+		},
+		{
+			name:     "RATE_LIMIT_PER_USER",
+			fallback: "20/s,burst=40",
+			example:  "5/s,burst=10",
+			meaning:  "requests that each user may make per second or minute (s, m), and at once; off: any number. Per replica",
+			parse:    userRateLimit,
+		},
+		{
+			name:     "MAX_CONCURRENT_REQUESTS",
+			fallback: "4096",
+			example:  "4096",
+			meaning:  "requests to the API under way at once; further ones are answered with 503",
+			parse:    count(func(s *settings) *int { return &s.maxRequests }, 1),
+		},
+		{
+			name:     "MAX_CONCURRENT_PER_UPSTREAM",
+			fallback: "256",
+			example:  "256",
+			meaning:  "calls under way at once to each of Entra ID, Graph and ACS; what needs a further one is answered with 503",
+			parse:    count(func(s *settings) *int { return &s.maxPerUpstream }, 1),
 		},
 		{
 			name:     "REQUEST_TIMEOUT",
@@ -93,6 +155,53 @@ func serverSettings() []setting {
 			parse:    duration(func(s *settings) *time.Duration { return &s.shutdownTimeout }, time.Millisecond),
 		},
 	}
+}
+
+// A userRate is how often each user may call. The zero value sets no limit.
+type userRate struct {
+	perSecond float64
+	burst     int
+}
+
+var userRateForm = regexp.MustCompile(`^([0-9]{1,6})/([sm]),burst=([0-9]{1,6})$`)
+
+func userRateLimit(s *settings, value string) error {
+	if value == "off" {
+		s.userRate = userRate{}
+		return nil
+	}
+	match := userRateForm.FindStringSubmatch(strings.ReplaceAll(value, " ", ""))
+	if match == nil {
+		return errors.New("must be a number per second or minute and a burst, such as 20/s,burst=40 or 90/m,burst=30, or off")
+	}
+	number, _ := strconv.Atoi(match[1]) // the form has let digits through only
+	burst, _ := strconv.Atoi(match[3])
+	if number == 0 || burst == 0 {
+		return errors.New("must allow at least 1 request and a burst of 1; off sets no limit")
+	}
+	s.userRate = userRate{perSecond: float64(number), burst: burst}
+	if match[2] == "m" {
+		s.userRate.perSecond /= 60
+	}
+	return nil
+}
+
+// origins takes a list of web origins in the one form in which browsers send them
+// (RFC 6454 section 6.2), because they are compared as they are.
+func origins(s *settings, value string) error {
+	entries := split(value)
+	if len(entries) == 0 {
+		return errors.New("is a list without an entry")
+	}
+	for i, entry := range entries {
+		u, err := url.Parse(entry)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Scheme+"://"+u.Host != entry || entry != strings.ToLower(entry) ||
+			strings.Contains(entry, "*") || u.Port() == map[string]string{"https": "443", "http": "80"}[u.Scheme] && u.Port() != "" {
+			return fmt.Errorf("must be a list of exact origins: scheme and host in lower case, a port unless it is the default, and no path, such as https://app.contoso.com or http://localhost:3000; number %d is not", i+1)
+		}
+	}
+	s.corsOrigins = entries
+	return nil
 }
 
 func logLevel(s *settings, value string) error {

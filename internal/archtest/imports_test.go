@@ -47,6 +47,7 @@ var mayImport = []struct {
 	{"internal/jose", []string{jwx}},
 	{"internal/lru", nil},
 	{"internal/openapitest", []string{"docs", kin}},
+	{"internal/outbound", []string{otel}},
 	{"internal/reload", nil},
 
 	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", pgx, sqlite}},
