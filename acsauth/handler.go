@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -27,6 +26,12 @@ type HandlerConfig struct {
 	Timeout time.Duration
 	// Logger gets panics. Default: slog.Default().
 	Logger *slog.Logger
+	// Observe, if not nil, is called once for each request after its answer has
+	// been written, for an access log or the like: with its user, the zero User
+	// if nobody knows, and the error in the answer, nil if it succeeded. ctx is
+	// that of the request, with its id ([RequestID]), its span and whatever an
+	// outer handler has put into it; if it was canceled, the client hung up.
+	Observe func(ctx context.Context, u User, err *Error)
 	// Telemetry gets metrics and spans.
 	Telemetry TelemetryConfig
 }
@@ -106,34 +111,39 @@ func (h *Handler) Route(path string) string {
 
 // serveRoute decides in the order of the contract: path, method, token, endpoint.
 func (h *Handler) serveRoute(w http.ResponseWriter, r *http.Request) {
-	defer h.recoverPanic(w, r)
 	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
 	defer cancel()
+	v := visit{ctx: ctx}
+	defer h.report(&v)
+	defer h.recoverPanic(w, r, &v)
 	// Exactly: no cleaning, no redirect, no trailing slash.
 	route := h.routes[r.URL.Path]
 	endpoint, ok := route[r.Method]
 	if !ok {
 		endpoint = route.refusal()
 	}
-	err := h.requests.observe(ctx, endpoint.operation, func(ctx context.Context) error {
-		return h.answer(w, r.WithContext(ctx), endpoint)
+	v.err = h.requests.observe(ctx, endpoint.operation, func(ctx context.Context) error {
+		v.ctx = ctx
+		return h.answer(w, r.WithContext(ctx), endpoint, &v)
 	})
-	if err != nil {
-		h.cfg.Authenticator.WriteError(w, r.WithContext(ctx), err)
+	if v.err != nil {
+		h.cfg.Authenticator.WriteError(w, r.WithContext(ctx), v.err)
 	}
 }
 
 // answer lets an endpoint answer, or returns why it cannot.
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e endpoint) error {
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e endpoint, v *visit) error {
 	if e.public {
 		return e.serve(w, r, User{})
 	}
 	u, err := h.cfg.Authenticator.Authenticate(r)
+	v.user = u
 	if err == nil {
 		err = e.serve(w, r.WithContext(ContextWithUser(r.Context(), u)), u)
 	}
 	if err != nil {
-		h.auditRefusal(r.Context(), e, u, err)
+		v.identify(err)
+		h.auditRefusal(r.Context(), e, v.user, err)
 	}
 	return err
 }
@@ -165,14 +175,15 @@ func (r route) allow() string {
 	return strings.Join(methods, ", ")
 }
 
-func (h *Handler) recoverPanic(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) recoverPanic(w http.ResponseWriter, r *http.Request, v *visit) {
 	p := recover()
 	if p == nil {
 		return
 	}
+	v.err = refuse("internal", answers["internal"].message)
 	if p == http.ErrAbortHandler { //nolint:errorlint // net/http's own convention
 		panic(p)
 	}
-	h.cfg.Logger.ErrorContext(r.Context(), "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()), "request_id", w.Header().Get("X-Request-Id"))
-	h.cfg.Authenticator.WriteError(w, r, refuse("internal", answers["internal"].message))
+	h.cfg.Logger.ErrorContext(r.Context(), "a request has panicked", "panic", panicText(p), "stack", string(debug.Stack()), "request_id", w.Header().Get("X-Request-Id"))
+	h.cfg.Authenticator.WriteError(w, r, v.err)
 }
