@@ -168,7 +168,11 @@ func (k *keyring) land(ctx context.Context, document keyDocument, err error) {
 	maps.DeleteFunc(k.keys, func(_ string, key ringKey) bool { return !k.alive(key) })
 	k.flight, k.attempted, k.failure = nil, now, err
 	if err != nil {
-		k.logger.WarnContext(ctx, "signing keys could not be loaded", "error", err)
+		level := slog.LevelError // no token can be checked
+		if k.usable() {
+			level = slog.LevelWarn
+		}
+		k.logger.Log(ctx, level, "signing keys could not be loaded", "error", err)
 		return
 	}
 	k.fetched, k.tenant = now, document.tenantID
@@ -222,15 +226,23 @@ func keysUnavailable(cause error) error {
 func (k *keyring) ready() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, key := range k.keys {
-		if k.alive(key) {
-			return nil
-		}
+	if k.usable() {
+		return nil
 	}
 	if k.failure != nil {
 		return k.failure
 	}
 	return errors.New("the signing keys have not been loaded yet")
+}
+
+// usable reports whether there are keys that may be used. The lock is held.
+func (k *keyring) usable() bool {
+	for _, key := range k.keys {
+		if k.alive(key) {
+			return true
+		}
+	}
+	return false
 }
 
 // run keeps the keys fresh until ctx ends.

@@ -56,6 +56,7 @@ func compose(s *settings, around surroundings, p *problems) parts {
 		Service:       made.service,
 		Timeout:       s.requestTimeout,
 		Logger:        around.logger,
+		Observe:       observe,
 	})
 	if err != nil {
 		p.blame(err, map[string]string{"Timeout": "REQUEST_TIMEOUT"})

@@ -42,6 +42,7 @@ func runDev(ctx context.Context, c command, env layer, stdout, stderr io.Writer,
 	azure := devSettings(embedded)
 	layers = append(layers, azure)
 	s := load(layers, true, p)
+	s.stdout = stdout
 	return serve(ctx, s, embedded.HTTPClient(), stderr, p, func(addr net.Addr) error {
 		alice := embedded.Entra.AddUser(cloud.User{Name: "Alice"})
 		life := cloud.TokenOptions{Lifetime: guideTokenLife}

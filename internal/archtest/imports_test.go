@@ -52,7 +52,7 @@ var mayImport = []struct {
 
 	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", pgx, sqlite}},
 
-	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", msal, uuid, xsync}},
+	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", msal, otel, uuid, xsync}},
 	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/stores", azure, cli, uuid}},
 	{"examples/*", []string{"acsauth", "acsidentity", "obo", "graphmap", "sqlmap", "tablemap", "movemap", pgx, sqlite}},
 }
