@@ -106,9 +106,14 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// printable returns s if it is fit for a line of a log, else nothing.
+// printable returns s if it looks like a code or an id, and is thus fit for a line of a
+// log, else nothing: the names of people and identities have other characters, and
+// tokens are longer.
 func printable(s string) string {
-	if len(s) > maxCode || !isPrintable(s) {
+	odd := func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("._+/=!-", c)
+	}
+	if len(s) > maxCode || strings.ContainsFunc(s, odd) {
 		return ""
 	}
 	return s

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -143,12 +142,8 @@ func (c *Client) send(caller context.Context, cl call) attempt {
 
 	resp, err := c.httpClient.Do(req)
 	if err != nil {
-		// Take off what names the URL, and with it an identity.
-		var named *url.Error
-		if errors.As(err, &named) {
-			err = named.Err
-		}
-		failed.Err = c.late(ctx, caller, err)
+		// Not err itself: it names the URL, and with it an identity.
+		failed.Err = c.late(ctx, caller, connectionCause(err))
 		return attempt{err: failed, effect: w.reached(), anew: true}
 	}
 	defer httpx.Drain(resp.Body)
@@ -161,7 +156,7 @@ func (c *Client) send(caller context.Context, cl call) attempt {
 	body, err := httpx.ReadBody(resp.Body, httpx.MaxBody)
 	cutOff := err != nil && !errors.Is(err, httpx.ErrBodyTooLarge)
 	if cutOff {
-		err = c.late(ctx, caller, fmt.Errorf("read the answer: %w", err))
+		err = c.late(ctx, caller, fmt.Errorf("read the answer: %w", connectionCause(err)))
 	}
 
 	if succeeded {

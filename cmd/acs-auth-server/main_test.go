@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -112,11 +113,12 @@ func start(t *testing.T, program func(ctx context.Context, stdout, stderr io.Wri
 // listening waits for the line that says so, and returns the address.
 func listening(t *testing.T, stderr *output) string {
 	t.Helper()
-	var line struct{ Address string }
-	if err := json.Unmarshal([]byte(stderr.line(t, `"msg":"listening"`)), &line); err != nil {
-		t.Fatal(err)
+	line := stderr.line(t, "listening", "address")
+	found := regexp.MustCompile(`\baddress"?[:=]"?([0-9.]+:[0-9]+)`).FindStringSubmatch(line)
+	if found == nil {
+		t.Fatalf("no address in %s", line)
 	}
-	return line.Address
+	return found[1]
 }
 
 func (r *running) wait(t *testing.T) (status int) {
