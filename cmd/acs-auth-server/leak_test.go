@@ -206,11 +206,12 @@ func (l *leakTest) answers(op string, u cloud.User) []cloud.Fault {
 	tokens, _ := json.Marshal(map[string]any{"token_type": "Bearer", "access_token": treasure, "expires_in": "L00T", "refresh_token": treasure, "token": treasure, "expiresOn": u.UPN, "identity": map[string]string{"id": treasure}})
 	var faults []cloud.Fault
 	for _, body := range []string{string(structured), string(flat), string(tokens), "<html>" + treasure, `{"error":{"code":"8:acs:` + l.ACS.ResourceID() + "_" + u.ObjectID + `"}}`} {
-		for _, status := range []int{200, 302, 400, 403, 500} {
+		for _, status := range []int{200, 302, 400, 403} {
 			faults = append(faults, cloud.Fault{Op: op, Times: 1, Status: status, Header: header, Body: body})
 		}
 	}
-	return faults
+	// This one is tried again, after a pause.
+	return append(faults, cloud.Fault{Op: op, Times: 1, Status: 500, Header: header, Body: string(structured)})
 }
 
 // fail makes calls of ACS fail, in all ways.
