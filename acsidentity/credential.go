@@ -132,12 +132,12 @@ func sign(req *http.Request, body, key []byte, now time.Time) {
 	contentHash := base64.StdEncoding.EncodeToString(sum[:])
 
 	mac := hmac.New(sha256.New, key)
-	fmt.Fprintf(mac, "%s\n%s\n%s;%s;%s", req.Method, req.URL.RequestURI(), date, req.Host, contentHash)
+	mac.Write([]byte(req.Method + "\n" + req.URL.RequestURI() + "\n" + date + ";" + req.Host + ";" + contentHash))
 	signature := base64.StdEncoding.EncodeToString(mac.Sum(nil))
 
-	req.Header.Set("x-ms-date", date)
-	req.Header.Set("x-ms-content-sha256", contentHash)
-	req.Header.Set("Authorization", "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature="+signature)
+	req.Header["X-Ms-Date"] = []string{date}
+	req.Header["X-Ms-Content-Sha256"] = []string{contentHash}
+	req.Header["Authorization"] = []string{"HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=" + signature}
 }
 
 // isPrintable reports whether s is a non-empty run of printable ASCII without
