@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 )
@@ -224,10 +225,16 @@ type timeout struct{}
 func (timeout) Error() string { return secret }
 func (timeout) Timeout() bool { return true }
 
-// What goes wrong reaches the caller as it is.
-func TestErrorsPass(t *testing.T) {
+// What goes wrong reaches the caller as it is, and whatever is below works within
+// the span.
+func TestBelow(t *testing.T) {
 	t.Parallel()
-	client := newSDK("acs").Client(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, overloaded{} })})
+	s := newSDK("acs")
+	var within trace.Span
+	client := s.Client(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		within = trace.SpanFromContext(r.Context())
+		return nil, overloaded{}
+	})})
 	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://127.0.0.1/", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -236,6 +243,9 @@ func TestErrorsPass(t *testing.T) {
 	var named *url.Error
 	if !errors.As(err, &named) || !errors.Is(named.Err, overloaded{}) {
 		t.Errorf("the error is %v", err)
+	}
+	if got, want := within.SpanContext(), s.spans.Ended()[0].SpanContext(); !got.Equal(want) {
+		t.Errorf("it was sent within the span %v, want %v", got, want)
 	}
 }
 
