@@ -3,7 +3,9 @@ package telemetrytest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -110,10 +112,11 @@ func (r *Recorder) Traces() int {
 	return len(ids)
 }
 
-// Text returns all that was told, to look for what should not be there.
+// Text returns all that was told with metrics and spans, to look for what should not
+// be there.
 func (r *Recorder) Text(t testing.TB) string {
 	t.Helper()
-	text := fmt.Sprintf("%+v", r.collect(t))
+	text := strings.Join(slices.Sorted(maps.Keys(r.Counts(t))), "\n")
 	for _, span := range tracetest.SpanStubsFromReadOnlySpans(r.spans.Ended()) {
 		text += fmt.Sprintf("\n%s %v %+v %+v %+v", span.Name, span.Attributes, span.Status, span.Events, span.Links)
 	}
