@@ -42,7 +42,7 @@ type Handler struct {
 	cfg      HandlerConfig
 	routes   map[string]route
 	serve    http.Handler
-	requests observer
+	requests *observer
 }
 
 // A route is the endpoint at one path: a function for each method.

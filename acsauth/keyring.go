@@ -218,15 +218,27 @@ func keysUnavailable(cause error) error {
 	return &Error{Name: "keys_unavailable", Message: answers["keys_unavailable"].message, Err: cause}
 }
 
-// ready returns nil if there are keys that may be used.
-func (k *keyring) ready() error {
+// state returns how many keys may be used, and when they were last fetched; zero:
+// never.
+func (k *keyring) state() (usable int, fetched time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, key := range k.keys {
 		if k.alive(key) {
-			return nil
+			usable++
 		}
 	}
+	return usable, k.fetched
+}
+
+// ready returns nil if there are keys that may be used.
+func (k *keyring) ready() error {
+	usable, _ := k.state()
+	if usable > 0 {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.failure != nil {
 		return k.failure
 	}

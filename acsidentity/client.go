@@ -10,7 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 )
 
 // DefaultAPIVersion is the version of the REST API that a [Client] asks for
@@ -70,6 +74,11 @@ type Config struct {
 	// Logger gets one line per attempt, at level debug: operation, status,
 	// duration and request ids. Default: nothing is logged.
 	Logger *slog.Logger
+	// MeterProvider and TracerProvider get the metric outbound.call.duration and
+	// a span for every attempt, which name neither address nor identity. Default:
+	// OpenTelemetry's global ones, which do nothing in a program without its SDK.
+	MeterProvider  metric.MeterProvider
+	TracerProvider trace.TracerProvider
 }
 
 // Format prints a Config as fmt does otherwise, but not its ConnectionString.
@@ -105,7 +114,7 @@ func New(cfg Config) (*Client, error) {
 
 	c := &Client{
 		apiVersion:     cfg.APIVersion,
-		httpClient:     httpx.Harden(cfg.HTTPClient),
+		httpClient:     outbound.New("acs", cfg.MeterProvider, cfg.TracerProvider).Client(httpx.Harden(cfg.HTTPClient)),
 		attemptTimeout: cfg.AttemptTimeout,
 		retry:          httpx.DefaultRetry,
 		now:            cfg.Now,

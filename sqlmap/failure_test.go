@@ -286,7 +286,10 @@ func (c resultCode) Code() int     { return int(c) }
 
 // failing is a driver whose connections and statements can fail. A statement that
 // does not is an INSERT that answers what was stored, or has no answer.
-type failing struct{ connection, statement func() error }
+type failing struct {
+	connection, statement func() error
+	hangs                 bool // statements do, until their time is up
+}
 
 func always(err error) func() error { return func() error { return err } }
 
@@ -327,7 +330,11 @@ func (c failingConn) ExecContext(context.Context, string, []driver.NamedValue) (
 	return driver.ResultNoRows, c.fail()
 }
 
-func (c failingConn) QueryContext(_ context.Context, _ string, args []driver.NamedValue) (driver.Rows, error) {
+func (c failingConn) QueryContext(ctx context.Context, _ string, args []driver.NamedValue) (driver.Rows, error) {
+	if c.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if err := c.fail(); err != nil {
 		return nil, err
 	}

@@ -5,9 +5,13 @@ import (
 	"log/slog"
 	"net/http"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/graphmap"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/obo"
 )
 
@@ -24,6 +28,18 @@ type parts struct {
 type surroundings struct {
 	client        *http.Client // nil: each part has one of its own
 	logger, audit *slog.Logger
+	meters        metric.MeterProvider // nil: OpenTelemetry's global one
+	tracers       trace.TracerProvider // nil: OpenTelemetry's global one
+}
+
+// observe returns what observes the calls to an upstream.
+func (around surroundings) observe(upstream string) *outbound.Observer {
+	return outbound.New(upstream, around.meters, around.tracers)
+}
+
+// telemetry is whom acsauth tells what happens.
+func (around surroundings) telemetry() acsauth.TelemetryConfig {
+	return acsauth.TelemetryConfig{MeterProvider: around.meters, TracerProvider: around.tracers}
 }
 
 // compose makes the parts that s describes. It does no network I/O. If something
@@ -56,6 +72,7 @@ func compose(s *settings, around surroundings, p *problems) parts {
 		Service:       made.service,
 		Timeout:       s.requestTimeout,
 		Logger:        around.logger,
+		Telemetry:     around.telemetry(),
 	})
 	if err != nil {
 		p.blame(err, map[string]string{"Timeout": "REQUEST_TIMEOUT"})
@@ -77,6 +94,7 @@ func newAuthenticator(s *settings, around surroundings, p *problems) *acsauth.Au
 		DebugErrors:    s.debugErrors,
 		HTTPClient:     around.client,
 		Logger:         around.logger,
+		Telemetry:      around.telemetry(),
 	})
 	if err != nil {
 		p.blame(err, map[string]string{
@@ -101,6 +119,8 @@ func newIdentities(s *settings, c *credential, around surroundings, p *problems)
 		HTTPClient:       around.client,
 		AttemptTimeout:   s.upstreamTimeout,
 		Logger:           around.logger,
+		MeterProvider:    around.meters,
+		TracerProvider:   around.tracers,
 	}
 	if tokens := newSignIn(s, c, around, p); tokens != nil {
 		cfg.Credential = acsidentity.BearerToken(tokens.token)
@@ -129,6 +149,8 @@ func newGraphMapper(s *settings, c *credential, around surroundings, p *problems
 		HTTPClient:     around.client,
 		AttemptTimeout: s.upstreamTimeout,
 		Logger:         around.logger,
+		MeterProvider:  around.meters,
+		TracerProvider: around.tracers,
 		Unsigned: map[string]graphmap.Policy{
 			unsignedRefuse: graphmap.RefuseUnsigned,
 			unsignedAdopt:  graphmap.AdoptUnsigned,
@@ -172,6 +194,8 @@ func newTokens(s *settings, c *credential, around surroundings, p *problems) *ob
 		CacheMaxEntries: s.tokenCache().entries,
 		CacheMaxBytes:   s.tokenCache().bytes,
 		Logger:          around.logger,
+		MeterProvider:   around.meters,
+		TracerProvider:  around.tracers,
 	})
 	if err != nil {
 		p.blame(err, map[string]string{
@@ -200,6 +224,7 @@ func newService(s *settings, identities *acsidentity.Client, mapper acsauth.Iden
 		CacheMaxBytes:   s.cacheMaxBytes - forTokens.bytes,
 		Logger:          around.logger,
 		Audit:           around.audit,
+		Telemetry:       around.telemetry(),
 	}
 	for _, scope := range s.acsTokenScopes {
 		cfg.Tokens.Scopes = append(cfg.Tokens.Scopes, acsidentity.Scope(scope))

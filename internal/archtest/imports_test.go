@@ -30,14 +30,14 @@ var mayImport = []struct {
 	what []string
 }{
 	{".", nil},
-	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", otel, uuid, xsync}},
+	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", "internal/outbound", "internal/tracing", otel, uuid, xsync}},
 	{"acsauth/acsauthtest", []string{"acsauth", "internal/cloud", "internal/httpx", uuid}},
-	{"acsidentity", []string{"internal/httpx", uuid}},
-	{"obo", []string{"internal/httpx", "internal/lru", msal, otel, uuid}},
+	{"acsidentity", []string{"internal/httpx", "internal/outbound", otel, uuid}},
+	{"obo", []string{"internal/httpx", "internal/lru", "internal/outbound", msal, otel, uuid}},
 	{"movemap", []string{"acsauth"}},
-	{"graphmap", []string{"acsauth", "internal/httpx", graphCore, odata, kiota, uuid}},
-	{"sqlmap", []string{"acsauth"}},
-	{"tablemap", []string{"acsauth", "internal/httpx", azure}},
+	{"graphmap", []string{"acsauth", "internal/httpx", "internal/outbound", graphCore, odata, kiota, otel, uuid}},
+	{"sqlmap", []string{"acsauth", "internal/outbound", otel}},
+	{"tablemap", []string{"acsauth", "internal/httpx", "internal/outbound", azure, otel}},
 
 	{"docs", nil},
 	{"internal/archtest", nil},
@@ -47,12 +47,13 @@ var mayImport = []struct {
 	{"internal/jose", []string{jwx}},
 	{"internal/lru", nil},
 	{"internal/openapitest", []string{"docs", kin}},
-	{"internal/outbound", []string{otel}},
+	{"internal/outbound", []string{"internal/tracing", otel}},
 	{"internal/reload", nil},
+	{"internal/tracing", []string{otel}},
 
-	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", pgx, sqlite}},
+	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", otel, pgx, sqlite}},
 
-	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", msal, uuid, xsync}},
+	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", msal, otel, uuid, xsync}},
 	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/stores", azure, cli, uuid}},
 	{"examples/*", []string{"acsauth", "acsidentity", "obo", "graphmap", "sqlmap", "tablemap", "movemap", pgx, sqlite}},
 }
