@@ -169,6 +169,7 @@ func TestKeyTelemetry(t *testing.T) {
 		wantVerdict(t, c, auth, "during an outage", rotated, "")
 		wantKeys("during an outage", keys(71*time.Hour, 3))
 		time.Sleep(2 * time.Hour)
+		wantKeys("after three days of it, before anybody looks", keys(73*time.Hour, 0))
 		wantVerdict(t, c, auth, "after three days of it", rotated, "keys_unavailable")
 		wantKeys("after three days of it", keys(73*time.Hour, 0))
 		recover()
