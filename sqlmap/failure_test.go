@@ -1,6 +1,7 @@
 package sqlmap_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -333,9 +334,8 @@ func (c failingConn) ExecContext(context.Context, string, []driver.NamedValue) (
 func (c failingConn) QueryContext(ctx context.Context, _ string, args []driver.NamedValue) (driver.Rows, error) {
 	if c.hangs {
 		<-ctx.Done()
-		return nil, ctx.Err()
 	}
-	if err := c.fail(); err != nil {
+	if err := cmp.Or(c.fail(), ctx.Err()); err != nil {
 		return nil, err
 	}
 	return &oneRow{acsID: args[3].Value}, nil

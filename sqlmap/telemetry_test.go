@@ -82,6 +82,7 @@ func TestTelemetryOfFailures(t *testing.T) {
 		{"no tables", &failing{statement: always(sqlState("42P01"))}, nil, sqlmap.Postgres, map[string]int64{"client_error": 1}},
 		{"statement_timeout", &failing{statement: always(sqlState("57014"))}, nil, sqlmap.Postgres, map[string]int64{"timeout": 1}},
 		{"time is up", &failing{hangs: true}, deadline, sqlmap.Postgres, map[string]int64{"timeout": 1}},
+		{"interrupted as time is up", &failing{hangs: true, statement: always(resultCode(9))}, deadline, sqlmap.SQLite, map[string]int64{"timeout": 1}},
 		{"canceled", &failing{hangs: true}, func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancelCause(ctx)
 			time.AfterFunc(time.Millisecond, func() { cancel(errors.New(secret)) })

@@ -9,6 +9,7 @@ import (
 const (
 	uuid      = "github.com/google/uuid"
 	otel      = "go.opentelemetry.io/otel/..." // the API, which does nothing without an SDK
+	otelSDK   = "go.opentelemetry.io/otel/sdk/..."
 	cli       = "github.com/urfave/cli/v3"
 	pgx       = "github.com/jackc/pgx/v5/..."
 	sqlite    = "modernc.org/sqlite"
@@ -49,6 +50,7 @@ var mayImport = []struct {
 	{"internal/openapitest", []string{"docs", kin}},
 	{"internal/outbound", []string{"internal/tracing", otel}},
 	{"internal/reload", nil},
+	{"internal/telemetrytest", []string{otel}},
 	{"internal/tracing", []string{otel}},
 
 	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", otel, pgx, sqlite}},
@@ -112,8 +114,13 @@ var neverLinks = []struct {
 	},
 	{
 		[]string{"acsauth", "acsidentity", "graphmap", "obo", "sqlmap", "tablemap", "movemap", "internal/cloud", "cmd/*", "examples/*"},
-		[]string{"testing/...", "net/http/httptest", "acsauth/acsauthtest", "internal/openapitest", kin},
+		[]string{"testing/...", "net/http/httptest", "acsauth/acsauthtest", "internal/openapitest", "internal/telemetrytest", kin},
 		"test machinery is no part of a product",
+	},
+	{
+		[]string{"acsauth", "acsidentity", "graphmap", "obo", "sqlmap", "tablemap", "movemap", "internal/outbound", "internal/tracing"},
+		[]string{otelSDK},
+		"a program chooses its SDK, or none",
 	},
 }
 
