@@ -45,7 +45,10 @@ func (t *transport) CloseIdleConnections() {
 
 func outcomeOf(answer *http.Response, err error) string {
 	var timeout interface{ Timeout() bool }
+	var limit interface{ FailureKind() string }
 	switch {
+	case errors.As(err, &limit) && limit.FailureKind() == "overloaded": // internal/httpx has this word
+		return Refused
 	case errors.Is(err, context.Canceled):
 		return Canceled
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
