@@ -24,6 +24,7 @@ require (
 	go.opentelemetry.io/otel/sdk/metric v1.46.0
 	go.opentelemetry.io/otel/trace v1.46.0
 	golang.org/x/sync v0.22.0
+	golang.org/x/time v0.15.0
 	modernc.org/sqlite v1.59.0
 )
 

@@ -13,6 +13,8 @@ const (
 	pgx       = "github.com/jackc/pgx/v5/..."
 	sqlite    = "modernc.org/sqlite"
 	xsync     = "golang.org/x/sync/..."
+	xtime     = "golang.org/x/time/..."
+	cors      = "github.com/rs/cors"
 	jwx       = "github.com/lestrrat-go/..."
 	msal      = "github.com/AzureAD/microsoft-authentication-library-for-go/..."
 	azure     = "github.com/Azure/azure-sdk-for-go/..."
@@ -30,7 +32,7 @@ var mayImport = []struct {
 	what []string
 }{
 	{".", nil},
-	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", otel, uuid, xsync}},
+	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", otel, uuid, xsync, xtime}},
 	{"acsauth/acsauthtest", []string{"acsauth", "internal/cloud", "internal/httpx", uuid}},
 	{"acsidentity", []string{"internal/httpx", uuid}},
 	{"obo", []string{"internal/httpx", "internal/lru", msal, otel, uuid}},
@@ -52,7 +54,7 @@ var mayImport = []struct {
 
 	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", pgx, sqlite}},
 
-	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", msal, uuid, xsync}},
+	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", cors, msal, uuid, xsync}},
 	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/stores", azure, cli, uuid}},
 	{"examples/*", []string{"acsauth", "acsidentity", "obo", "graphmap", "sqlmap", "tablemap", "movemap", pgx, sqlite}},
 }
