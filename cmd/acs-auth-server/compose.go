@@ -55,10 +55,18 @@ func compose(s *settings, around surroundings, p *problems) parts {
 		Authenticator: made.authenticator,
 		Service:       made.service,
 		Timeout:       s.requestTimeout,
+		UserRate:      s.userRate.perSecond,
+		UserBurst:     s.userRate.burst,
+		MaxConcurrent: s.maxRequests,
 		Logger:        around.logger,
 	})
 	if err != nil {
-		p.blame(err, map[string]string{"Timeout": "REQUEST_TIMEOUT"})
+		p.blame(err, map[string]string{
+			"Timeout":       "REQUEST_TIMEOUT",
+			"UserRate":      "RATE_LIMIT_PER_USER",
+			"UserBurst":     "RATE_LIMIT_PER_USER",
+			"MaxConcurrent": "MAX_CONCURRENT_REQUESTS",
+		})
 	}
 	made.handler = handler
 	return made
@@ -98,7 +106,7 @@ func newIdentities(s *settings, c *credential, around surroundings, p *problems)
 		ConnectionString: s.acsConnectionString.Reveal(),
 		Endpoint:         s.acsEndpoint,
 		APIVersion:       s.acsAPIVersion,
-		HTTPClient:       around.client,
+		HTTPClient:       around.limited(s.maxPerUpstream),
 		AttemptTimeout:   s.upstreamTimeout,
 		Logger:           around.logger,
 	}
@@ -126,7 +134,7 @@ func newGraphMapper(s *settings, c *credential, around surroundings, p *problems
 		BaseURL:        s.graphBaseURL,
 		ExtensionName:  s.extensionName,
 		AdoptUntil:     s.adoptUntil,
-		HTTPClient:     around.client,
+		HTTPClient:     around.limited(s.maxPerUpstream),
 		AttemptTimeout: s.upstreamTimeout,
 		Logger:         around.logger,
 		Unsigned: map[string]graphmap.Policy{
@@ -167,7 +175,7 @@ func newTokens(s *settings, c *credential, around surroundings, p *problems) *ob
 		Credential:      c.forOBO(),
 		AuthorityHost:   s.authorityHost,
 		Scopes:          []string{s.graphScope},
-		HTTPClient:      around.client,
+		HTTPClient:      around.limited(s.maxPerUpstream),
 		Timeout:         2 * s.upstreamTimeout, // of which an attempt gets half
 		CacheMaxEntries: s.tokenCache().entries,
 		CacheMaxBytes:   s.tokenCache().bytes,
