@@ -18,6 +18,7 @@ type parts struct {
 	handler       *acsauth.Handler
 	credentials   []*credential
 	database      *database // nil: the store is none
+	keyPair       *keyPair  // nil: plain HTTP
 }
 
 // Surroundings are what the parts share, and what is no setting.
@@ -48,6 +49,7 @@ func compose(s *settings, around surroundings, p *problems) parts {
 		}
 	}
 	made.service = newService(s, identities, mapper, around, p)
+	made.keyPair = openKeyPair(s, around, p)
 	if p.any() {
 		return made
 	}

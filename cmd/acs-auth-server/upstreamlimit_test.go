@@ -78,8 +78,8 @@ func testUpstreamLimit(t *testing.T) {
 	full("with two under way again", client)
 	cancel() // and nobody closes it
 	synctest.Wait()
-	_ = second.Close()
 	fourth := admitted(t.Context(), "after the end of a context", client)
+	_ = second.Close()
 	full("with two under way once more", client)
 	for _, body := range []io.Closer{mine, third, fourth} {
 		_ = body.Close()
