@@ -36,7 +36,9 @@ type chain struct {
 	der  [][]byte
 }
 
-var errNoPair = errors.New("the key in TLS_KEY_FILE is not that of the certificate in TLS_CERT_FILE")
+const noPair = "does not hold the key of the certificate in TLS_CERT_FILE"
+
+var errNoPair = errors.New("TLS_KEY_FILE " + noPair)
 
 // openKeyPair returns the pair that s names; nil: the server speaks plain HTTP.
 func openKeyPair(s *settings, around surroundings, p *problems) *keyPair {
@@ -57,7 +59,7 @@ func openKeyPair(s *settings, around surroundings, p *problems) *keyPair {
 		return nil
 	}
 	if err := k.update(); err != nil {
-		p.addFirst("TLS_KEY_FILE", "names a file that is of no use: %v", err)
+		p.addFirst("TLS_KEY_FILE", noPair)
 		return nil
 	}
 	return k
