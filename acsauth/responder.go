@@ -66,7 +66,10 @@ func (p responder) writeError(w http.ResponseWriter, r *http.Request, err error)
 // do something about it.
 func (p responder) log(r *http.Request, e *Error) {
 	level := slog.LevelDebug
-	if e.Status() >= http.StatusInternalServerError {
+	switch {
+	case e.Name == "overloaded":
+		level = slog.LevelWarn // working as intended, but not what anybody wants
+	case e.Status() >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{slog.String("request_id", RequestID(r.Context())), slog.String("error", e.Name), slog.Int("status", e.Status())}

@@ -149,6 +149,9 @@ func (c *Client) send(caller context.Context, cl call) attempt {
 			err = named.Err
 		}
 		failed.Err = c.late(ctx, caller, err)
+		if httpx.IsOverloaded(err) {
+			return attempt{err: failed}
+		}
 		return attempt{err: failed, effect: w.reached(), anew: true}
 	}
 	defer httpx.Drain(resp.Body)
@@ -251,7 +254,7 @@ func temporary(status int) bool {
 // it was written is no use: net/http reports that late, and may give up between
 // writing and reporting. That no connection was ever handed to the request is
 // certain. A RoundTripper that does not report connections at all counts as one
-// that may have sent the request.
+// that may have sent the request, unless it says that a limit kept it from that.
 type wire struct{ asked, got atomic.Bool }
 
 func (w *wire) trace() *httptrace.ClientTrace {

@@ -55,6 +55,10 @@ type Config struct {
 	// HTTPClient sends the requests. It is copied, and the copy follows no
 	// redirects. Default: a client with a transport of its own that keeps 256
 	// idle connections.
+	//
+	// Its transport may limit calls: an error that has a method FailureKind() string
+	// which returns "overloaded" means that nothing was sent. Such a call is not
+	// tried again, and its error never matches [ErrOutcomeUnknown].
 	HTTPClient *http.Client
 	// AttemptTimeout bounds one attempt of a call, from asking the credential
 	// to the last byte of the answer. Default: 10 seconds.

@@ -22,6 +22,7 @@ type parts struct {
 	handler       *acsauth.Handler
 	credentials   []*credential
 	database      *database // nil: the store is none
+	keyPair       *keyPair  // nil: plain HTTP
 }
 
 // Surroundings are what the parts share, and what is no setting.
@@ -64,6 +65,7 @@ func compose(s *settings, around surroundings, p *problems) parts {
 		}
 	}
 	made.service = newService(s, identities, mapper, around, p)
+	made.keyPair = openKeyPair(s, around, p)
 	if p.any() {
 		return made
 	}
@@ -71,11 +73,19 @@ func compose(s *settings, around surroundings, p *problems) parts {
 		Authenticator: made.authenticator,
 		Service:       made.service,
 		Timeout:       s.requestTimeout,
+		UserRate:      s.userRate.perSecond,
+		UserBurst:     s.userRate.burst,
+		MaxConcurrent: s.maxRequests,
 		Logger:        around.logger,
 		Telemetry:     around.telemetry(),
 	})
 	if err != nil {
-		p.blame(err, map[string]string{"Timeout": "REQUEST_TIMEOUT"})
+		p.blame(err, map[string]string{
+			"Timeout":       "REQUEST_TIMEOUT",
+			"UserRate":      "RATE_LIMIT_PER_USER",
+			"UserBurst":     "RATE_LIMIT_PER_USER",
+			"MaxConcurrent": "MAX_CONCURRENT_REQUESTS",
+		})
 	}
 	made.handler = handler
 	return made
@@ -116,7 +126,7 @@ func newIdentities(s *settings, c *credential, around surroundings, p *problems)
 		ConnectionString: s.acsConnectionString.Reveal(),
 		Endpoint:         s.acsEndpoint,
 		APIVersion:       s.acsAPIVersion,
-		HTTPClient:       around.client,
+		HTTPClient:       around.limited(s.maxPerUpstream),
 		AttemptTimeout:   s.upstreamTimeout,
 		Logger:           around.logger,
 		MeterProvider:    around.meters,
@@ -146,7 +156,7 @@ func newGraphMapper(s *settings, c *credential, around surroundings, p *problems
 		BaseURL:        s.graphBaseURL,
 		ExtensionName:  s.extensionName,
 		AdoptUntil:     s.adoptUntil,
-		HTTPClient:     around.client,
+		HTTPClient:     around.limited(s.maxPerUpstream),
 		AttemptTimeout: s.upstreamTimeout,
 		Logger:         around.logger,
 		MeterProvider:  around.meters,
@@ -189,7 +199,7 @@ func newTokens(s *settings, c *credential, around surroundings, p *problems) *ob
 		Credential:      c.forOBO(),
 		AuthorityHost:   s.authorityHost,
 		Scopes:          []string{s.graphScope},
-		HTTPClient:      around.client,
+		HTTPClient:      around.limited(s.maxPerUpstream),
 		Timeout:         2 * s.upstreamTimeout, // of which an attempt gets half
 		CacheMaxEntries: s.tokenCache().entries,
 		CacheMaxBytes:   s.tokenCache().bytes,

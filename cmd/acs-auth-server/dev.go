@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
@@ -42,11 +43,16 @@ func runDev(ctx context.Context, c command, env layer, stdout, stderr io.Writer,
 	azure := devSettings(embedded)
 	layers = append(layers, azure)
 	s := load(layers, true, p)
+	certFile := s.tlsCertFile // which the other terminal may have to look for from elsewhere
+	if path, err := filepath.Abs(certFile); certFile != "" && err == nil {
+		certFile = path
+	}
 	return serve(ctx, s, embedded.HTTPClient(), stderr, p, func(addr net.Addr) error {
 		alice := embedded.Entra.AddUser(cloud.User{Name: "Alice"})
 		life := cloud.TokenOptions{Lifetime: guideTokenLife}
 		return guide{
-			url:        "http://" + addr.String(),
+			url:        s.scheme() + "://" + addr.String(),
+			certFile:   certFile,
 			token:      embedded.Entra.UserToken(alice, life),
 			teamsToken: embedded.Entra.TeamsToken(alice, life),
 			azure:      azure,

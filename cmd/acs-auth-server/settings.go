@@ -169,6 +169,14 @@ func (s *settings) checkSigning(p *problems) {
 	}
 }
 
+// scheme is that of the server's addresses.
+func (s *settings) scheme() string {
+	if s.tlsCertFile != "" {
+		return "https"
+	}
+	return "http"
+}
+
 // isLoopback reports whether only this machine can reach a listener at addr.
 func isLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)

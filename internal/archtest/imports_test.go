@@ -14,6 +14,8 @@ const (
 	pgx       = "github.com/jackc/pgx/v5/..."
 	sqlite    = "modernc.org/sqlite"
 	xsync     = "golang.org/x/sync/..."
+	xtime     = "golang.org/x/time/..."
+	cors      = "github.com/rs/cors"
 	jwx       = "github.com/lestrrat-go/..."
 	msal      = "github.com/AzureAD/microsoft-authentication-library-for-go/..."
 	azure     = "github.com/Azure/azure-sdk-for-go/..."
@@ -31,7 +33,7 @@ var mayImport = []struct {
 	what []string
 }{
 	{".", nil},
-	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", "internal/outbound", "internal/tracing", otel, uuid, xsync}},
+	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", "internal/outbound", "internal/tracing", otel, uuid, xsync, xtime}},
 	{"acsauth/acsauthtest", []string{"acsauth", "internal/cloud", "internal/httpx", uuid}},
 	{"acsidentity", []string{"internal/httpx", "internal/outbound", otel, uuid}},
 	{"obo", []string{"internal/httpx", "internal/lru", "internal/outbound", msal, otel, uuid}},
@@ -55,7 +57,7 @@ var mayImport = []struct {
 
 	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", otel, pgx, sqlite}},
 
-	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", msal, otel, uuid, xsync}},
+	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", cors, msal, otel, uuid, xsync}},
 	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/stores", azure, cli, uuid}},
 	{"examples/*", []string{"acsauth", "acsidentity", "obo", "graphmap", "sqlmap", "tablemap", "movemap", pgx, sqlite}},
 }
