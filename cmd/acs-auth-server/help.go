@@ -18,6 +18,8 @@ Usage:
 
   -dev            start everything on this machine, without Azure, to try it out
   -config FILE    read settings from a file of NAME=value lines
+  -print-config   print the settings that are in force, in the form of such a file
+                  and without secrets, and where each comes from; start nothing
   -healthcheck    ask the server that runs with these settings for /healthz, and
                   exit 0 if it is up, or else 1
   -version        print the version
@@ -40,7 +42,11 @@ func printSetting(w io.Writer, st setting) {
 	if st.secret {
 		other = st.fileName()
 	}
-	fmt.Fprintf(w, "\n  %s, %s%s\n", st.name, other, standard(st))
+	standard := st.standard()
+	if standard != "" {
+		standard = " (" + standard + ")"
+	}
+	fmt.Fprintf(w, "\n  %s, %s%s\n", st.name, other, standard)
 	for _, line := range wrap(st.meaning, 72) {
 		fmt.Fprintf(w, "      %s\n", line)
 	}
@@ -51,15 +57,15 @@ func printSetting(w io.Writer, st setting) {
 	}
 }
 
-// standard tells what holds without a setting.
-func standard(st setting) string {
+// standard tells what holds without a setting. It is empty if nothing does.
+func (st setting) standard() string {
 	switch {
 	case st.required:
-		return " (required)"
+		return "required"
 	case st.fallback != "":
-		return " (default " + st.fallback + ")"
+		return "default " + st.fallback
 	case st.otherwise != "":
-		return " (default: " + st.otherwise + ")"
+		return "default: " + st.otherwise
 	}
 	return ""
 }
