@@ -25,9 +25,11 @@ Usage:
   -version        print the version
   -help, -h       print this
 
-Settings, with the names of their environment variables, which the file uses too.
-A flag beats the environment, which beats the file. Secrets have no flag: NAME_FILE
-names a file that holds the value.
+Settings, with the names of their environment variables, which the file uses too,
+and their flags: -flag VALUE, -flag=VALUE, or -flag alone for true. A flag beats the
+environment, which beats the file, which beats the default. Secrets have no flag:
+NAME_FILE names a file that holds the value. What is empty, or a placeholder such as
+<your_client_id>, counts as not set. Durations are written 30s, 2m or 1h30m.
 `)
 	for _, g := range groups() {
 		fmt.Fprintf(w, "\n%s\n", g.title)
@@ -51,7 +53,11 @@ func printSetting(w io.Writer, st setting) {
 		fmt.Fprintf(w, "      %s\n", line)
 	}
 	if len(st.aliases) > 0 {
-		for i, line := range wrap("also: "+strings.Join(st.aliases, ", "), 72) {
+		also := "also: " + strings.Join(st.aliases, ", ")
+		if strings.HasSuffix(also, "__0") {
+			also += ", __1 and so on"
+		}
+		for i, line := range wrap(also, 72) {
 			fmt.Fprintf(w, "      %s%s\n", strings.Repeat(" ", min(i, 1)*6), line)
 		}
 	}

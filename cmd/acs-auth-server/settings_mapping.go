@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
@@ -89,7 +90,7 @@ func mappingSettings() []setting {
 		},
 		{
 			name:     "MAPPING_CACHE_TTL",
-			fallback: acsauth.DefaultMappingTTL.String(),
+			fallback: strings.Replace(acsauth.DefaultMappingTTL.String(), "m0s", "m", 1),
 			example:  "30s",
 			meaning:  "how long GET /api/token remembers a mapping; 0: never",
 			parse:    duration(func(s *settings) *time.Duration { return &s.mappingTTL }, 0),
