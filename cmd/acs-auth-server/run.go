@@ -30,6 +30,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	case c.version:
 		fmt.Fprintln(stdout, "acs-auth-server", version())
 		return exitOK
+	case c.printConfig:
+		return printConfig(c, environment(environ), stdout, stderr, p)
 	case c.dev && !c.healthcheck:
 		return runDev(ctx, c, environment(environ), stdout, stderr, p)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"log/slog"
 	"net"
 	"time"
@@ -12,8 +11,9 @@ import (
 // Settings are what the server is put together from, after their defaults have
 // been filled in. See the tables for what they mean.
 type settings struct {
-	dev   bool              // everything is on this machine
-	files map[string]string // that secrets were read from, by setting
+	dev     bool              // everything is on this machine
+	files   map[string]string // that secrets were read from, by setting
+	origins map[string]origin // of what is in force, by setting
 
 	// Microsoft Entra ID
 	tenantID, clientID string
@@ -85,21 +85,23 @@ func (s *settings) complete() {
 	if !ok {
 		preset = clouds[cloudPublic] // so that nothing is reported but AZURE_CLOUD
 	}
-	s.authorityHost = cmp.Or(s.authorityHost, preset.authorityHost)
+	s.infer("AZURE_AUTHORITY_HOST", &s.authorityHost, preset.authorityHost, "AZURE_CLOUD")
 	s.federationAudience = preset.federationAudience
-	s.graphBaseURL = cmp.Or(s.graphBaseURL, preset.graphBaseURL)
-	s.graphScope = cmp.Or(s.graphScope, preset.graphScope)
-	s.acsEntraScope = cmp.Or(s.acsEntraScope, preset.acsEntraScope)
+	s.infer("GRAPH_BASE_URL", &s.graphBaseURL, preset.graphBaseURL, "AZURE_CLOUD")
+	s.infer("GRAPH_SCOPE", &s.graphScope, preset.graphScope, "AZURE_CLOUD")
+	s.infer("ACS_ENTRA_SCOPE", &s.acsEntraScope, preset.acsEntraScope, "AZURE_CLOUD")
 	if len(s.teamsClients) == 0 && s.clientID != "" {
 		s.teamsClients = []string{s.clientID}
+		s.inferred("TEAMS_CLIENT_IDS", s.clientID, "AZURE_CLIENT_ID")
 	}
-	if s.listenAddr == "" {
-		host := ""
-		if s.dev {
-			host = "127.0.0.1"
-		}
-		s.listenAddr = net.JoinHostPort(host, s.port)
+	if len(s.allowedTenants) == 0 {
+		s.inferred("ALLOWED_TENANTS", s.tenantID, "AZURE_TENANT_ID") // by acsauth
 	}
+	host := ""
+	if s.dev {
+		host = "127.0.0.1"
+	}
+	s.infer("LISTEN_ADDR", &s.listenAddr, net.JoinHostPort(host, s.port), "PORT")
 }
 
 // tokenCache is the part of the caches that is for exchanged tokens: half of the

@@ -50,7 +50,9 @@ func newSignIn(s *settings, c *credential, around surroundings, p *problems) *ap
 		client:     &authorityClient{client: around.observe("entra").Client(httpx.Harden(around.client)), host: base.Host},
 	}
 	if _, err := app.msal(c.proofs.Current()); err != nil {
-		p.addFirst("AZURE_AUTHORITY_HOST", "makes no authority together with AZURE_TENANT_ID: %v", err)
+		if !p.has("AZURE_TENANT_ID") {
+			p.addFirst("AZURE_AUTHORITY_HOST", "makes no authority together with AZURE_TENANT_ID") // MSAL repeats both
+		}
 		return nil
 	}
 	return &appTokens{of: "the app", acquire: app.acquire, timeout: s.upstreamTimeout, logger: around.logger}
