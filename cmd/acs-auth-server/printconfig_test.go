@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -54,7 +55,9 @@ func TestPrintConfig(t *testing.T) {
 		return path
 	}
 	keys := write("keys", key1+",ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=\n")
-	file := write("server.env", "# comment\nLOG_LEVEL=debug\nPORT=1\nMAPPING_STORE=graph\nTLS_CERT_FILE=/etc/tls # 1.crt\nTLS_KEY_FILE='\"k\"'\n")
+	certificate, key, _ := newServerCert(t, time.Now().Add(time.Hour), "localhost")
+	certFile, keyFile := write("tls # 1.crt", certificate), write("k\"", key)
+	file := write("server.env", "# comment\nLOG_LEVEL=debug\nPORT=1\nMAPPING_STORE=graph\nTLS_CERT_FILE="+certFile+"\nTLS_KEY_FILE='"+keyFile+"'\n")
 	args := []string{"-config", file, "-port=2", "-acs-token-ttl", "90m", "-auto-provision"}
 	environ := []string{
 		"AZURE_TENANT_ID=" + guid1, "AzureActiveDirectory__ClientId=" + guid2, "azureActiveDirectory_clientSecret=tops3cret", "AZURE_CLOUD=usgov",
@@ -90,8 +93,8 @@ func TestPrintConfig(t *testing.T) {
 		"PORT":                    {"PORT=2", "flag -port"},
 		"LISTEN_ADDR":             {"#LISTEN_ADDR=:2", "follows from PORT"},
 		"ADMIN_ADDR":              {"# ADMIN_ADDR is not set", "default: no second listener"},
-		"TLS_CERT_FILE":           {"TLS_CERT_FILE=/etc/tls # 1.crt", "FILE, line 5"},
-		"TLS_KEY_FILE":            {`TLS_KEY_FILE=""k""`, "FILE, line 6"},
+		"TLS_CERT_FILE":           {"TLS_CERT_FILE=" + certFile, "FILE, line 5"},
+		"TLS_KEY_FILE":            {"TLS_KEY_FILE=" + keyFile, "FILE, line 6"},
 		"LOG_LEVEL":               {"LOG_LEVEL=debug", "FILE, line 2"},
 	}
 	for name, w := range want {
