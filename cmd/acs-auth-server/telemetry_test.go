@@ -93,6 +93,9 @@ func TestEveryPartIsObserved(t *testing.T) {
 					t.Errorf("no %s", metric)
 				}
 			}
+			if slices.Contains(test.want, "obo.exchange") && counts["obo.exchange.duration outcome=ok"] == 0 {
+				t.Error("exchanges are not timed")
+			}
 			for _, name := range test.want {
 				if upstream, _, ok := strings.Cut(name, " "); ok && counts["outbound.call.duration outcome=ok upstream="+upstream] == 0 {
 					t.Errorf("calls to %s are not timed", upstream)
