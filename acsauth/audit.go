@@ -5,18 +5,26 @@ import (
 	"log/slog"
 )
 
-// audit records one event. Audit events and orphan reports are the only log lines
-// that name ACS identities.
-func (s *Service) audit(ctx context.Context, event string, u User, acsID string, attrs ...slog.Attr) {
-	attrs = append([]slog.Attr{
-		slog.String("event", event),
-		slog.String("tenant_id", u.TenantID),
-		slog.String("object_id", u.ObjectID),
-		slog.String("client_id", u.ClientID),
-		slog.String("token_id", u.TokenID),
-		slog.String("acs_id", acsID),
-		slog.String("request_id", RequestID(ctx)),
-	}, attrs...)
+// maxAuditAttrs is more than any event has, so that none takes memory from the heap.
+const maxAuditAttrs = 10
+
+// audit records one event, with what is known. Audit events and orphan reports are
+// the only log lines that name ACS identities.
+func (s *Service) audit(ctx context.Context, event string, u User, acsID string, more ...slog.Attr) {
 	s.metrics.event(ctx, event)
-	s.cfg.Audit.LogAttrs(ctx, slog.LevelInfo, "audit", attrs...)
+	attrs := make([]slog.Attr, 0, maxAuditAttrs)
+	for _, known := range [...]struct{ key, value string }{
+		{"event", event},
+		{"request_id", RequestID(ctx)},
+		{"tenant_id", u.TenantID},
+		{"object_id", u.ObjectID},
+		{"client_id", u.ClientID},
+		{"token_id", u.TokenID},
+		{"acs_id", acsID},
+	} {
+		if known.value != "" {
+			attrs = append(attrs, slog.String(known.key, known.value))
+		}
+	}
+	s.cfg.Audit.LogAttrs(ctx, slog.LevelInfo, "audit", append(attrs, more...)...)
 }

@@ -63,8 +63,9 @@ type AuthenticatorConfig struct {
 	HTTPClient *http.Client
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
-	// Logger gets refused requests (level debug; errors for what an operator
-	// must mend) and key changes. Default: slog.Default().
+	// Logger gets refused requests (level debug; warn where something that this
+	// server depends on failed, and error for what an operator must mend) and
+	// key changes. Default: slog.Default().
 	Logger *slog.Logger
 	// Telemetry gets metrics and spans.
 	Telemetry TelemetryConfig
@@ -219,18 +220,24 @@ func (a *Authenticator) verify(ctx context.Context, token string) (User, error) 
 	if err != nil {
 		return User{}, &Error{Name: "invalid_token", Message: "The access token's claims are malformed.", Err: err}
 	}
-	if err := cmp.Or(a.checkClaims(c, key.Issuer), a.checkPolicy(c)); err != nil {
+	if err := a.checkClaims(c, key.Issuer); err != nil {
 		return User{}, err
 	}
-	return User{
+	u := User{
 		TenantID:  strings.ToLower(c.tenantID),
 		ObjectID:  strings.ToLower(c.objectID),
 		ClientID:  strings.ToLower(c.client()),
 		Scopes:    c.scopes(),
 		TokenID:   c.tokenID,
 		ExpiresAt: c.expires.Time,
-		Assertion: NewSecret(token),
-	}, nil
+	}
+	if refused := a.checkPolicy(c); refused != nil {
+		genuine := u // only what is refused takes memory
+		refused.user = &genuine
+		return User{}, refused
+	}
+	u.Assertion = NewSecret(token)
+	return u, nil
 }
 
 // Authenticate checks the access token in a request's Authorization header. The

@@ -55,13 +55,17 @@ func (s *Service) ensure(ctx context.Context, u User, withToken bool) (acsID str
 	return acsID, nil, nil
 }
 
-// letGo removes a mapping without touching its identity.
+// letGo removes a mapping without touching its identity. That an identity is gone is
+// recorded once, however many callers find that out at once, and even if the store
+// shows for a while what it was.
 func (s *Service) letGo(ctx context.Context, u User, acsID, reason string) error {
 	s.forget(u)
 	if err := s.store.delete(ctx, u, acsID); err != nil {
 		return err
 	}
-	s.audit(ctx, "mapping_removed_"+reason, u, acsID)
+	if reason != "gone" || s.markUnmapped(acsID) {
+		s.audit(ctx, "mapping_removed_"+reason, u, acsID)
+	}
 	return nil
 }
 
@@ -147,7 +151,7 @@ func (s *Service) winner(ctx context.Context, u User, acsID string) (string, err
 		return "", err
 	case winner != acsID && s.isDeleted(winner):
 		// We know that it is dead, so its mapping is what a deletion left.
-		if err := s.store.delete(ctx, u, winner); err != nil {
+		if err := s.letGo(ctx, u, winner, "gone"); err != nil {
 			return "", err
 		}
 		return "", ErrNotMapped

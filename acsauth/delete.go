@@ -34,7 +34,7 @@ func (s *Service) delete(ctx context.Context, u User) error {
 	case s.isForeign(acsID):
 		return s.letGo(ctx, u, acsID, "foreign")
 	case s.isDeleted(acsID):
-		return s.store.delete(ctx, u, acsID)
+		return s.letGo(ctx, u, acsID, "gone")
 	}
 	return s.deleteBoth(ctx, u, acsID)
 }
@@ -66,6 +66,7 @@ func (s *Service) deleteBoth(ctx context.Context, u User, acsID string) error {
 		report.leave(ctx, err)
 		return err
 	}
+	s.markUnmapped(acsID)
 	report.close(ctx, "deleted")
 	return nil
 }

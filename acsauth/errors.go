@@ -22,6 +22,7 @@ type Error struct {
 	Err error
 
 	claims string // of a claims challenge: JSON
+	user   *User  // who was refused, if a genuine token says so; without the token
 }
 
 // Error returns the name, the message and the cause.

@@ -299,6 +299,7 @@ func TestRefusals(t *testing.T) {
 			}
 			wantHeaders(t, test.name, a)
 			s.wantNoSecrets(a)
+			s.wantLogged(a)
 		})
 	}
 }

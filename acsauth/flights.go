@@ -3,7 +3,6 @@ package acsauth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"sync"
@@ -121,7 +120,7 @@ func (f *flights) inTurn(ctx context.Context, user *userFlights, operation func(
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			f.logger.ErrorContext(ctx, "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			f.logger.ErrorContext(ctx, "an operation has panicked", "panic", panicText(p), "stack", string(debug.Stack()))
 			err = &Error{Name: "internal", Message: answers["internal"].message, Err: errors.New("panic in an operation")}
 		}
 	}()

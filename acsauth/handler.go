@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
@@ -41,6 +40,12 @@ type HandlerConfig struct {
 	Now func() time.Time
 	// Logger gets panics. Default: slog.Default().
 	Logger *slog.Logger
+	// Observe, if not nil, is called once for each request after its answer has
+	// been written, for an access log or the like: with its user, the zero User
+	// if nobody knows, and the error in the answer, nil if it succeeded. ctx is
+	// that of the request, with its id ([RequestID]), its span and whatever an
+	// outer handler has put into it; if it was canceled, the client hung up.
+	Observe func(ctx context.Context, u User, err *Error)
 	// Telemetry gets metrics and spans.
 	Telemetry TelemetryConfig
 }
@@ -139,13 +144,15 @@ func (h *Handler) Route(path string) string {
 // serveRoute decides in the order of the contract: how much is under way, path,
 // method, token, the user's rate, endpoint.
 func (h *Handler) serveRoute(w http.ResponseWriter, r *http.Request) {
-	defer h.recoverPanic(w, r)
+	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
+	defer cancel()
+	v := visit{ctx: ctx}
+	defer h.report(&v)
+	defer h.recoverPanic(w, r, &v)
 	admitted := h.enter()
 	if admitted {
 		defer h.underWay.Add(-1)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
-	defer cancel()
 	// Exactly: no cleaning, no redirect, no trailing slash.
 	route := h.routes[r.URL.Path]
 	endpoint, ok := route[r.Method]
@@ -155,11 +162,12 @@ func (h *Handler) serveRoute(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		endpoint = noEndpoint(route.refuse)
 	}
-	err := h.requests.observe(ctx, endpoint.operation, func(ctx context.Context) error {
-		return h.answer(w, r.WithContext(ctx), endpoint)
+	v.err = h.requests.observe(ctx, endpoint.operation, func(ctx context.Context) error {
+		v.ctx = ctx
+		return h.answer(w, r.WithContext(ctx), endpoint, &v)
 	})
-	if err != nil {
-		h.cfg.Authenticator.WriteError(w, r.WithContext(ctx), err)
+	if v.err != nil {
+		h.cfg.Authenticator.WriteError(w, r.WithContext(ctx), v.err)
 	}
 }
 
@@ -174,11 +182,12 @@ func (h *Handler) enter() bool {
 }
 
 // answer lets an endpoint answer, or returns why it cannot.
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e endpoint) error {
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e endpoint, v *visit) error {
 	if e.public {
 		return e.serve(w, r, User{})
 	}
 	u, err := h.cfg.Authenticator.Authenticate(r)
+	v.user = u
 	if err == nil && h.users != nil {
 		err = h.users.admit(u.key())
 	}
@@ -186,7 +195,8 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e endpoint) err
 		err = e.serve(w, r.WithContext(ContextWithUser(r.Context(), u)), u)
 	}
 	if err != nil {
-		h.auditRefusal(r.Context(), e, u, err)
+		v.identify(err)
+		h.auditRefusal(r.Context(), e, v.user, err)
 	}
 	return err
 }
@@ -221,14 +231,15 @@ func (r route) allow() string {
 	return strings.Join(methods, ", ")
 }
 
-func (h *Handler) recoverPanic(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) recoverPanic(w http.ResponseWriter, r *http.Request, v *visit) {
 	p := recover()
 	if p == nil {
 		return
 	}
+	v.err = refuse("internal", answers["internal"].message)
 	if p == http.ErrAbortHandler { //nolint:errorlint // net/http's own convention
 		panic(p)
 	}
-	h.cfg.Logger.ErrorContext(r.Context(), "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()), "request_id", w.Header().Get("X-Request-Id"))
-	h.cfg.Authenticator.WriteError(w, r, refuse("internal", answers["internal"].message))
+	h.cfg.Logger.ErrorContext(r.Context(), "a request has panicked", "panic", panicText(p), "stack", string(debug.Stack()), "request_id", w.Header().Get("X-Request-Id"))
+	h.cfg.Authenticator.WriteError(w, r, v.err)
 }

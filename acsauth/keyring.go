@@ -168,7 +168,11 @@ func (k *keyring) land(ctx context.Context, document keyDocument, err error) {
 	maps.DeleteFunc(k.keys, func(_ string, key ringKey) bool { return !k.alive(key) })
 	k.flight, k.attempted, k.failure = nil, now, err
 	if err != nil {
-		k.logger.WarnContext(ctx, "signing keys could not be loaded", "error", err)
+		level := slog.LevelError // no token can be checked
+		if k.usable() > 0 {
+			level = slog.LevelWarn
+		}
+		k.logger.Log(ctx, level, "signing keys could not be loaded", "error", err)
 		return
 	}
 	k.fetched, k.tenant = now, document.tenantID
@@ -223,26 +227,30 @@ func keysUnavailable(cause error) error {
 func (k *keyring) state() (usable int, fetched time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, key := range k.keys {
-		if k.alive(key) {
-			usable++
-		}
-	}
-	return usable, k.fetched
+	return k.usable(), k.fetched
 }
 
 // ready returns nil if there are keys that may be used.
 func (k *keyring) ready() error {
-	usable, _ := k.state()
-	if usable > 0 {
-		return nil
-	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.failure != nil {
+	switch {
+	case k.usable() > 0:
+		return nil
+	case k.failure != nil:
 		return k.failure
 	}
 	return errors.New("the signing keys have not been loaded yet")
+}
+
+// usable returns how many keys may be used. The lock is held.
+func (k *keyring) usable() (n int) {
+	for _, key := range k.keys {
+		if k.alive(key) {
+			n++
+		}
+	}
+	return n
 }
 
 // run keeps the keys fresh until ctx ends.

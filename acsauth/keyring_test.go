@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -345,6 +346,39 @@ func TestKeyTelemetry(t *testing.T) {
 		wantVerdict(t, c, auth, "after the outage", rotated, "")
 		if got := recorder.Counts(t); got["acsauth.keys.age"] != 0 || got["acsauth.keys.count"] == 0 {
 			t.Errorf("after the outage: %v", got)
+		}
+	})
+}
+
+// Keys that cannot be loaded are an error while there are none to check tokens with,
+// and may pass while there are.
+func TestKeysInLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, err := cloud.Start(cloud.Config{InProcess: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		log := new(logBuffer)
+		cfg := authConfig(c)
+		cfg.Logger = slog.New(slog.NewJSONHandler(log, nil))
+		auth := must(t, acsauth.NewAuthenticator, cfg)
+		outage := c.Inject(cloud.Fault{Op: cloud.OpEntraMetadata, Status: 503})
+		wantVerdict(t, c, auth, "no keys", "", "keys_unavailable")
+		outage()
+		time.Sleep(time.Minute)
+		wantVerdict(t, c, auth, "keys", "", "")
+		c.Inject(cloud.Fault{Op: cloud.OpEntraMetadata, Status: 503})
+		time.Sleep(2 * time.Hour)
+		wantVerdict(t, c, auth, "old keys", "", "")
+		synctest.Wait()
+		var levels []any
+		for _, line := range log.lines("signing keys could not be loaded") {
+			levels = append(levels, line["level"])
+		}
+		if diff := cmp.Diff([]any{"ERROR", "WARN"}, levels); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

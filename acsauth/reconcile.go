@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -129,7 +130,8 @@ func (s *Service) repairEntry(ctx context.Context, e JournalEntry) (Outcome, err
 		if err := s.store.delete(ctx, e.user(), e.ACSID); err != nil {
 			return OutcomeFailed, err
 		}
-		s.audit(ctx, "identity_repaired", e.user(), e.ACSID)
+		s.markUnmapped(e.ACSID)
+		s.audit(ctx, "identity_repaired", e.user(), e.ACSID, slog.String("report", e.ID))
 	}
 	return outcome, s.store.closeEntry(ctx, e)
 }

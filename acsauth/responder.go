@@ -2,7 +2,9 @@ package acsauth
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -65,18 +67,33 @@ func (p responder) writeError(w http.ResponseWriter, r *http.Request, err error)
 // log tells the operator why a request was refused: loudly where the operator can
 // do something about it.
 func (p responder) log(r *http.Request, e *Error) {
-	level := slog.LevelDebug
-	switch {
-	case e.Name == "overloaded":
-		level = slog.LevelWarn // working as intended, but not what anybody wants
-	case e.Status() >= http.StatusInternalServerError:
-		level = slog.LevelError
+	ctx, level := r.Context(), e.logLevel()
+	if errors.Is(ctx.Err(), context.Canceled) {
+		level = slog.LevelDebug // whoever hung up made the calls for them fail
 	}
-	attrs := []slog.Attr{slog.String("request_id", RequestID(r.Context())), slog.String("error", e.Name), slog.Int("status", e.Status())}
+	if !p.logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{slog.String("request_id", RequestID(ctx)), slog.String("error", e.Name), slog.Int("status", e.Status()), slog.String("reason", e.Message)}
 	if e.Err != nil {
 		attrs = append(attrs, slog.String("cause", e.Err.Error()))
 	}
-	p.logger.LogAttrs(r.Context(), level, "request refused", attrs...)
+	p.logger.LogAttrs(ctx, level, "request refused", attrs...)
+}
+
+// logLevel tells what an operator must mend (error) from what others have to, and
+// what may pass (warn) from what is the caller's affair (debug).
+func (e *Error) logLevel() slog.Level {
+	status := e.Status()
+	switch {
+	case status == http.StatusInternalServerError:
+		return slog.LevelError
+	case status > http.StatusInternalServerError:
+		return slog.LevelWarn
+	case status == http.StatusTooManyRequests && e.Err != nil: // by an upstream, not by our own limit
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
 }
 
 // causes describes err and what is below it, one line each. Errors of this module

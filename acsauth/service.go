@@ -63,7 +63,8 @@ type ServiceConfig struct {
 	// Logger gets reports of identities that may have been orphaned (level
 	// error), and their beginnings (level info). Default: slog.Default().
 	Logger *slog.Logger
-	// Audit gets one event for every change and every token. Default: Logger.
+	// Audit gets one event for every change and every token, and for every request
+	// that a [Handler] refuses (docs/logging.md lists them). Default: Logger.
 	Audit *slog.Logger
 	// Telemetry gets metrics and spans.
 	Telemetry TelemetryConfig
@@ -79,8 +80,8 @@ type Service struct {
 	cfg        ServiceConfig
 	store      *store
 	flights    *flights
-	remembered *lru.Cache[string, string]   // user key -> identity, for Token
-	deleted    *lru.Cache[string, struct{}] // identities that this process deleted
+	remembered *lru.Cache[string, string] // user key -> identity, for Token
+	deleted    *lru.Cache[string, bool]   // identities that are gone, and whether their mapping is too
 	resource   atomic.Pointer[string]
 	metrics    *serviceMetrics
 }
@@ -134,7 +135,7 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 		store:      newStore(cfg.Mapper, cfg.Telemetry),
 		flights:    newFlights(cfg.Timeout, cfg.Logger),
 		remembered: lru.New[string, string](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
-		deleted:    lru.New[string, struct{}](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
+		deleted:    lru.New[string, bool](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
 	}
 	s.metrics = newServiceMetrics(s, cfg.Telemetry)
 	s.learn(cfg.ResourceID)
@@ -174,8 +175,18 @@ func (s *Service) remember(u User, acsID string) {
 
 func (s *Service) forget(u User) { s.remembered.Delete(u.key()) }
 
+// markDeleted notes that an identity is gone.
 func (s *Service) markDeleted(acsID string) {
-	s.deleted.Put(acsID, struct{}{}, int64(len(acsID)), s.cfg.Now().Add(deletedFor))
+	unmapped, _ := s.deleted.Get(acsID)
+	s.deleted.Put(acsID, unmapped, int64(len(acsID)), s.cfg.Now().Add(deletedFor))
+}
+
+// markUnmapped notes that the mapping to an identity that is gone has been removed,
+// and reports whether that is news.
+func (s *Service) markUnmapped(acsID string) (news bool) {
+	unmapped, _ := s.deleted.Get(acsID)
+	s.deleted.Put(acsID, true, int64(len(acsID)), s.cfg.Now().Add(deletedFor))
+	return !unmapped
 }
 
 func (s *Service) isDeleted(acsID string) bool {

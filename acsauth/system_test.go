@@ -226,6 +226,12 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
+func (l *logBuffer) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
+}
+
 // lines returns the log lines with this message.
 func (l *logBuffer) lines(message string) (found []map[string]any) {
 	for line := range strings.Lines(l.String()) {

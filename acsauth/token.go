@@ -81,7 +81,7 @@ func (s *Service) mapped(ctx context.Context, u User) (string, error) {
 	case err != nil:
 		return "", err
 	case s.isDeleted(acsID):
-		return "", errors.Join(ErrNotMapped, s.store.delete(ctx, u, acsID))
+		return "", errors.Join(ErrNotMapped, s.letGo(ctx, u, acsID, "gone"))
 	case s.isForeign(acsID) && s.cfg.ReplaceForeign:
 		return "", errors.Join(ErrNotMapped, s.letGo(ctx, u, acsID, "foreign"))
 	case s.isForeign(acsID):

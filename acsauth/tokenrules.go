@@ -22,7 +22,7 @@ var graphAudiences = []string{
 // answer that the token came in.
 const compactHint = "This is JSON. Send the access token alone and in compact form: three parts that are joined by dots."
 
-func invalid(message string) error { return refuse("invalid_token", message) }
+func invalid(message string) *Error { return refuse("invalid_token", message) }
 
 func notCompact(err error) error {
 	switch {
@@ -85,7 +85,7 @@ func (a *Authenticator) checkClaims(c claims, keyIssuer string) error {
 }
 
 // checkPolicy applies the rules that decide whether this genuine caller may call.
-func (a *Authenticator) checkPolicy(c claims) error {
+func (a *Authenticator) checkPolicy(c claims) *Error {
 	switch {
 	case c.idType == "app":
 		return refuse("user_token_required", answers["user_token_required"].message)

@@ -46,7 +46,7 @@ func (f *flights) join(ctx context.Context, key flightKey, exchange func() (stri
 			f.underway = make(map[flightKey]*flight)
 		}
 		f.underway[key] = fl
-		go f.fly(key, fl, exchange)
+		go f.fly(ctx, key, fl, exchange)
 	}
 	f.mu.Unlock()
 
@@ -59,14 +59,14 @@ func (f *flights) join(ctx context.Context, key flightKey, exchange func() (stri
 }
 
 // fly ends, and lets the waiting go, also if exchange panics or ends its
-// goroutine: it may run a function of the application's.
-func (f *flights) fly(key flightKey, fl *flight, exchange func() (string, error)) {
+// goroutine: it may run a function of the application's. ctx is for the log alone.
+func (f *flights) fly(ctx context.Context, key flightKey, fl *flight, exchange func() (string, error)) {
 	fl.err = &Error{Kind: httpx.KindUnusable, Err: errors.New("the exchange ended without a result")}
 	defer func() {
 		if p := recover(); p != nil {
 			// The type only: the value might hold anything.
 			fl.err = &Error{Kind: httpx.KindUnusable, Err: fmt.Errorf("the exchange panicked with a %T", p)}
-			f.log.Error("panic in an on-behalf-of exchange", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			f.log.ErrorContext(ctx, "panic in an on-behalf-of exchange", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 		}
 		f.mu.Lock()
 		delete(f.underway, key)

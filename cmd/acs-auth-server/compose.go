@@ -77,6 +77,7 @@ func compose(s *settings, around surroundings, p *problems) parts {
 		UserBurst:     s.userRate.burst,
 		MaxConcurrent: s.maxRequests,
 		Logger:        around.logger,
+		Observe:       observe,
 		Telemetry:     around.telemetry(),
 	})
 	if err != nil {

@@ -39,6 +39,7 @@ func runDev(ctx context.Context, c command, env layer, stdout, stderr io.Writer,
 	if path, err := filepath.Abs(certFile); certFile != "" && err == nil {
 		certFile = path
 	}
+	s.stdout = stdout
 	return serve(ctx, s, embedded.HTTPClient(), stderr, p, func(addr net.Addr) error {
 		alice := embedded.Entra.AddUser(cloud.User{Name: "Alice"})
 		life := cloud.TokenOptions{Lifetime: guideTokenLife}

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"log"
 	"log/slog"
 	"os"
 	"slices"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 )
@@ -13,12 +17,21 @@ import (
 // newLoggers returns the server's log and its audit log, both of which write to w.
 // LOG_LEVEL does not thin out the audit log.
 func newLoggers(w io.Writer, s *settings) (logger, audit *slog.Logger) {
-	var inner slog.Handler = slog.NewJSONHandler(w, nil)
+	inner := newLogHandler(w, s)
+	return slog.New(requestHandler{inner: inner, level: s.logLevel}), newAuditLogger(inner, s)
+}
+
+func newLogHandler(w io.Writer, s *settings) slog.Handler {
 	if s.logFormat == logText || s.logFormat == "" && isTerminal(w) {
-		inner = slog.NewTextHandler(w, nil)
+		return slog.NewTextHandler(w, nil)
 	}
-	return slog.New(requestHandler{inner: inner, level: s.logLevel}),
-		slog.New(requestHandler{inner: inner, level: min(s.logLevel, slog.LevelInfo)})
+	return slog.NewJSONHandler(w, nil)
+}
+
+// newAuditLogger marks each line, so that whoever collects them can tell them apart
+// where they are among others.
+func newAuditLogger(inner slog.Handler, s *settings) *slog.Logger {
+	return slog.New(requestHandler{inner: inner, level: min(s.logLevel, slog.LevelInfo)}).With("log", "audit")
 }
 
 func isTerminal(w io.Writer) bool {
@@ -32,10 +45,10 @@ func isTerminal(w io.Writer) bool {
 
 const requestIDKey = "request_id"
 
-// A requestHandler drops lines below a level, and adds the id of the request to the
-// lines that are written on its behalf, so that what a library logs about a call of
-// its own, under the id that it sent upstream, can be found by the id that the
-// caller knows.
+// A requestHandler drops lines below a level, and adds to the lines that are written
+// on behalf of a request its id, so that what a library logs about a call of its own,
+// under the id that it sent upstream, can be found by the id that the caller knows;
+// and the ids of the trace and the span that they belong to, if there is one.
 type requestHandler struct {
 	inner slog.Handler
 	level slog.Level
@@ -44,15 +57,26 @@ type requestHandler struct {
 
 func (h requestHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
 
+// Handle adds nothing, and so takes no memory, where the id is there already and
+// nobody traces. The lines that each request has see to that.
 func (h requestHandler) Handle(ctx context.Context, r slog.Record) error {
 	has := h.hasID
-	r.Attrs(func(a slog.Attr) bool {
-		has = has || a.Key == requestIDKey
-		return !has
-	})
+	if !has {
+		r.Attrs(func(a slog.Attr) bool {
+			has = a.Key == requestIDKey
+			return !has
+		})
+	}
+	span := trace.SpanContextFromContext(ctx)
+	if has && !span.IsValid() {
+		return h.inner.Handle(ctx, r)
+	}
+	r = r.Clone()
 	if id := acsauth.RequestID(ctx); id != "" && !has {
-		r = r.Clone()
 		r.AddAttrs(slog.String(requestIDKey, id))
+	}
+	if span.IsValid() {
+		r.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
 	}
 	return h.inner.Handle(ctx, r)
 }
@@ -66,4 +90,23 @@ func (h requestHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (h requestHandler) WithGroup(name string) slog.Handler {
 	h.inner = h.inner.WithGroup(name)
 	return h
+}
+
+// newErrorLog returns the log of an http.Server, which reports what no handler sees:
+// connections that fail, and panics that nothing else has answered. What anybody can
+// cause who connects is logged at level debug.
+func newErrorLog(logger *slog.Logger) *log.Logger { return log.New(errorLog{logger}, "", 0) }
+
+type errorLog struct{ logger *slog.Logger }
+
+func (l errorLog) Write(report []byte) (int, error) {
+	level := slog.LevelWarn
+	switch {
+	case bytes.HasPrefix(report, []byte("http: TLS handshake error ")):
+		level = slog.LevelDebug
+	case bytes.HasPrefix(report, []byte("http: panic serving ")):
+		level = slog.LevelError
+	}
+	l.logger.Log(context.Background(), level, "the HTTP server has reported something", "report", string(bytes.TrimSpace(report)))
+	return len(report), nil
 }

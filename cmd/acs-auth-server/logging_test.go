@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
-	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
 )
 
 // withID returns a context of a request with the id "caller-1".
@@ -24,10 +24,18 @@ func withID(t *testing.T) (ctx context.Context) {
 	return ctx
 }
 
-// Every line that is written on behalf of a request has its id, once.
+// withSpan returns a context within a trace.
+func withSpan(ctx context.Context) context.Context {
+	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}}))
+}
+
+// Every line that is written on behalf of a request has its id, once, and those of
+// its trace and span, if there is one.
 func TestRequestIDInLog(t *testing.T) {
 	t.Parallel()
 	requestContext := withID(t)
+	traced := withSpan(requestContext)
+	const span = `"trace_id":"01000000000000000000000000000000","span_id":"0200000000000000"`
 	tests := []struct {
 		name string
 		log  func(*slog.Logger)
@@ -40,6 +48,10 @@ func TestRequestIDInLog(t *testing.T) {
 		{"there already, with attributes", func(l *slog.Logger) { l.With("request_id", "x").With("a", 1).InfoContext(requestContext, "m") }, `"request_id":"x","a":1}`},
 		{"beside the id that went upstream", func(l *slog.Logger) { l.InfoContext(requestContext, "m", "client_request_id", "x") }, `"client_request_id":"x","request_id":"caller-1"}`},
 		{"in a group", func(l *slog.Logger) { l.WithGroup("g").InfoContext(requestContext, "m", "a", 1) }, `"g":{"a":1,"request_id":"caller-1"}}`},
+		{"traced", func(l *slog.Logger) { l.InfoContext(traced, "m", "a", 1) }, `"a":1,"request_id":"caller-1",` + span + `}`},
+		{"traced, the id is there already", func(l *slog.Logger) { l.InfoContext(traced, "m", "request_id", "x") }, `"request_id":"x",` + span + `}`},
+		{"traced, there already, with attributes", func(l *slog.Logger) { l.With("request_id", "x").InfoContext(traced, "m") }, `"request_id":"x",` + span + `}`},
+		{"traced, outside of requests", func(l *slog.Logger) { l.InfoContext(withSpan(t.Context()), "m", "a", 1) }, `"a":1,` + span + `}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -90,50 +102,5 @@ func TestLogFormat(t *testing.T) {
 		if !strings.HasPrefix(log.String(), want) {
 			t.Errorf("%q: %s", format, log)
 		}
-	}
-}
-
-// Every request has a line, which holds nothing that the client made up.
-func TestAccessLog(t *testing.T) {
-	t.Parallel()
-	c, token := startCloud(t)
-	r := startAgainst(t, c, nil)
-	call(t, "POST", r.url+"/api/user?token="+token, bearer(token), "X-Request-Id: first")
-	call(t, "GET", r.url+"/api/"+token, "X-Request-Id: second")
-	call(t, "M4DEUP", r.url+"/api/token", bearer(token), "X-Request-Id: third")
-	call(t, "GET", r.url+"/healthz", "X-Request-Id: fourth")
-	r.end()
-	if status := r.wait(t); status != exitOK {
-		t.Errorf("exit status %d", status)
-	}
-
-	log := r.stderr.String()
-	got := map[string]string{}
-	for _, line := range logLines(t, log, "request") {
-		if _, ok := line["duration_ms"].(float64); !ok {
-			t.Errorf("no duration: %v", line)
-		}
-		got[line["request_id"].(string)] = strings.Join([]string{line["level"].(string), line["method"].(string), line["route"].(string)}, " ") +
-			" " + http.StatusText(int(line["status"].(float64)))
-	}
-	want := map[string]string{
-		"first": "INFO POST /api/user Created", "second": "INFO GET  Not Found",
-		"third": "INFO other /api/token Method Not Allowed", "fourth": "DEBUG GET /healthz OK",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	if strings.Contains(log, token) || strings.Contains(log, "M4DEUP") {
-		t.Errorf("what a client made up is in the log:\n%s", log)
-	}
-	// The lines about calls upstream, at level debug, have the caller's id too.
-	upstream := 0
-	for line := range strings.Lines(log) {
-		if strings.Contains(line, `"level":"DEBUG"`) && strings.Contains(line, `"request_id":"first"`) {
-			upstream++
-		}
-	}
-	if upstream < 2 || c.CallCount(cloud.OpACSCreate) != 1 { // the exchange and ACS, at least
-		t.Errorf("%d lines about calls upstream:\n%s", upstream, log)
 	}
 }

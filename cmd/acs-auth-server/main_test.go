@@ -133,9 +133,10 @@ func (r *running) wait(t *testing.T) (status int) {
 // startAgainst runs a server against a cloud of the test's own.
 func startAgainst(t *testing.T, c *cloud.Cloud, adjust func(*settings), environ ...string) *running {
 	t.Helper()
-	return start(t, func(ctx context.Context, _, stderr io.Writer) int {
+	return start(t, func(ctx context.Context, stdout, stderr io.Writer) int {
 		p := new(problems)
 		s := load(cloudLayers(c, environ...), true, p)
+		s.stdout = stdout
 		if adjust != nil {
 			adjust(s)
 		}

@@ -77,9 +77,11 @@ func (s *server) reads(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	w.Header().Set("Allow", "GET, HEAD")
-	s.parts.authenticator.WriteError(w, r, &acsauth.Error{
+	refused := &acsauth.Error{
 		Name:    "method_not_allowed",
 		Message: "The method is not allowed here. The Allow header lists those that are.",
-	})
+	}
+	observe(r.Context(), acsauth.User{}, refused)
+	s.parts.authenticator.WriteError(w, r, refused)
 	return false
 }

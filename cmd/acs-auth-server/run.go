@@ -42,6 +42,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	}
 	misread := p.any()
 	s := load(layers, c.dev, p)
+	s.stdout = stdout
 	if c.healthcheck {
 		// It needs no other setting than those of the listener.
 		if misread || slices.ContainsFunc([]string{"LISTEN_ADDR", "PORT", "TLS_CERT_FILE", "TLS_KEY_FILE"}, p.has) {
@@ -57,6 +58,10 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 // runs it. Announce is called when it listens.
 func serve(ctx context.Context, s *settings, client *http.Client, stderr io.Writer, p *problems, announce func(net.Addr) error) int {
 	logger, audit := newLoggers(stderr, s)
+	if auditLog := openAuditLog(s, logger, p); auditLog != nil {
+		defer func() { _ = auditLog.Close() }()
+		audit = newAuditLogger(newLogHandler(auditLog, s), s)
+	}
 	made := compose(s, surroundings{client: client, logger: logger, audit: audit}, p)
 	if p.any() {
 		p.write(stderr)

@@ -73,7 +73,7 @@ func (s *server) serve(listener net.Listener) error {
 		WriteTimeout:                 s.settings.requestTimeout + slack,
 		IdleTimeout:                  2 * time.Minute,
 		MaxHeaderBytes:               maxHeaderBytes,
-		ErrorLog:                     slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
+		ErrorLog:                     newErrorLog(s.logger),
 		BaseContext:                  func(net.Listener) context.Context { return background },
 	}
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"log/slog"
 	"net"
 	"time"
@@ -70,6 +71,8 @@ type settings struct {
 	cacheMaxBytes    int64
 	logLevel         slog.Level
 	logFormat        string
+	auditLog         string    // where to: auditStderr, auditStdout or a path
+	stdout           io.Writer // no setting: what auditStdout is
 	debugErrors      bool
 	shutdownDelay    time.Duration
 	shutdownTimeout  time.Duration

@@ -156,6 +156,14 @@ func serverSettings() []setting {
 			meaning:  "how long ending may take in all",
 			parse:    duration(func(s *settings) *time.Duration { return &s.shutdownTimeout }, time.Millisecond),
 		},
+		{
+			name:     "AUDIT_LOG",
+			fallback: auditStderr,
+			example:  "/var/log/acs-auth-server/audit.log",
+			meaning:  "where audit events go: stderr, with the log; stdout; or the path of a file that they are appended to, and that is opened again on SIGHUP",
+			strict:   true,
+			parse:    auditDestination,
+		},
 	}
 }
 

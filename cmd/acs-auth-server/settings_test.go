@@ -91,6 +91,7 @@ var table = []row{
 	{"LOG_FORMAT", func(s *settings) any { return s.logFormat }, "", "text", "text", []string{"m4lformed"}},
 	{"DEBUG_ERRORS", func(s *settings) any { return s.debugErrors }, false, "true", true, []string{"m4lformed"}},
 	{"SHUTDOWN_DELAY", func(s *settings) any { return s.shutdownDelay }, 5 * time.Second, "0s", time.Duration(0), []string{"m4lformed", "-1s"}},
+	{"AUDIT_LOG", func(s *settings) any { return s.auditLog }, "stderr", "./audit.log", "./audit.log", []string{"m4lformed", "STDOUT", "/m4lformed/audit.log", "<m4lformed>"}},
 	{"SHUTDOWN_TIMEOUT", func(s *settings) any { return s.shutdownTimeout }, 30 * time.Second, "1m", time.Minute, []string{"m4lformed", "28s", "0"}},
 }
 

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// The values of AUDIT_LOG that are no path.
+const (
+	auditStderr = "stderr" // with the log
+	auditStdout = "stdout"
+)
+
+// auditDestination takes a path only if it looks like one, so that a slip does not
+// make a file.
+func auditDestination(s *settings, value string) error {
+	if value != auditStderr && value != auditStdout && !strings.ContainsRune(filepath.ToSlash(value), '/') {
+		return errors.New("must be stderr, stdout or the path of a file, with a slash in it")
+	}
+	s.auditLog = value
+	return nil
+}
+
+// openAuditLog opens what AUDIT_LOG names. It is nil if that is where the log is, or
+// if something is wrong with it.
+func openAuditLog(s *settings, logger *slog.Logger, p *problems) io.WriteCloser {
+	switch s.auditLog {
+	case auditStderr:
+		return nil
+	case auditStdout:
+		return stdoutLog{s.stdout}
+	}
+	file, err := openAuditFile(s.auditLog, logger)
+	if err != nil {
+		p.addFirst("AUDIT_LOG", "cannot be opened for writing: %v", err)
+		return nil
+	}
+	return file
+}
+
+type stdoutLog struct{ io.Writer }
+
+// Close leaves standard output open.
+func (stdoutLog) Close() error { return nil }
+
+// An auditFile is a file that events are appended to. On SIGHUP it is opened again, for
+// those who rename it from time to time. What goes wrong is said once, and so is that it
+// is over.
+type auditFile struct {
+	path    string
+	logger  *slog.Logger
+	hangups chan os.Signal
+	ended   chan struct{}
+
+	mu    sync.Mutex
+	file  *os.File
+	fails bool
+}
+
+func openAuditFile(path string, logger *slog.Logger) (*auditFile, error) {
+	file, err := appendTo(path)
+	if err != nil {
+		return nil, err
+	}
+	a := &auditFile{path: path, logger: logger, file: file, hangups: make(chan os.Signal, 1), ended: make(chan struct{})}
+	signal.Notify(a.hangups, syscall.SIGHUP)
+	go func() {
+		defer close(a.ended)
+		for range a.hangups {
+			a.reopen()
+		}
+	}()
+	return a, nil
+}
+
+func appendTo(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	return file, nameless(err)
+}
+
+// nameless returns what went wrong with a file, without its name, which may be
+// anything that somebody set by mistake.
+func nameless(err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}
+
+// Write appends one event.
+func (a *auditFile) Write(event []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n, err := a.file.Write(event)
+	if failed := err != nil; failed != a.fails {
+		a.fails = failed
+		if failed {
+			a.logger.ErrorContext(context.Background(), "audit events cannot be written, and are lost", "error", nameless(err))
+		} else {
+			a.logger.InfoContext(context.Background(), "audit events are written again")
+		}
+	}
+	return n, err
+}
+
+// reopen goes on with what the path names now.
+func (a *auditFile) reopen() {
+	file, err := appendTo(a.path)
+	if err != nil {
+		a.logger.ErrorContext(context.Background(), "the audit log could not be opened again, so that events go on to the former file", "error", err)
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_ = a.file.Close() // every event has been written
+	a.file = file
+	a.logger.InfoContext(context.Background(), "the audit log was opened again")
+}
+
+// Close ends the log. Nothing may be written to it any more.
+func (a *auditFile) Close() error {
+	signal.Stop(a.hangups)
+	close(a.hangups)
+	<-a.ended
+	return a.file.Close()
+}

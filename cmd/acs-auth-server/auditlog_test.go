@@ -1,0 +1,136 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Audit events go where AUDIT_LOG says, whatever LOG_LEVEL says, and nothing else does.
+func TestAuditLog(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "audit.log")
+	for _, test := range []struct{ setting, where string }{
+		{"", "stderr"}, {"stderr", "stderr"}, {"stdout", "stdout"}, {path, "file"},
+	} {
+		t.Run(test.where, func(t *testing.T) {
+			c, token := startCloud(t)
+			r := startAgainst(t, c, nil, "AUDIT_LOG="+test.setting, "LOG_LEVEL=info")
+			call(t, "POST", r.url+"/api/user", bearer(token))
+			call(t, "GET", r.url+"/api/user")
+			r.end()
+			r.wait(t)
+			file, err := os.ReadFile(path)
+			if err != nil && test.where == "file" {
+				t.Fatal(err)
+			}
+			got := map[string]string{}
+			for where, text := range map[string]string{"stderr": r.stderr.String(), "stdout": r.stdout.String(), "file": string(file)} {
+				for _, line := range logLines(t, text, "audit") {
+					got[where] += line["event"].(string) + " "
+					if line["log"] != "audit" {
+						t.Errorf("the line is not marked: %v", line)
+					}
+				}
+				if n := strings.Count(text, `"log":"audit"`); n != len(logLines(t, text, "audit")) || where != "stderr" && n != strings.Count(text, "\n") {
+					t.Errorf("%s has other lines, or other lines are marked:\n%s", where, text)
+				}
+			}
+			if diff := cmp.Diff(map[string]string{test.where: "identity_created request_refused "}, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A file is appended to, and nobody else can read a new one. After it was renamed,
+// SIGHUP makes the server go on with another.
+func TestAuditLogRotation(t *testing.T) {
+	t.Parallel()
+	c, token := startCloud(t)
+	path := filepath.Join(t.TempDir(), "audit.log")
+	if err := os.WriteFile(path, []byte("before\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := startAgainst(t, c, nil, "AUDIT_LOG="+path)
+	call(t, "POST", r.url+"/api/user", bearer(token))
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := self.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	r.stderr.line(t, "the audit log was opened again")
+	call(t, "DELETE", r.url+"/api/user", bearer(token))
+
+	for name, want := range map[string]string{path + ".1": "identity_created", path: "identity_deleted"} {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, appended := strings.CutPrefix(string(content), "before\n")
+		if events := logLines(t, text, "audit"); appended != (name != path) || len(events) != 1 || events[0]["event"] != want {
+			t.Errorf("%s is not what was before and %s:\n%s", filepath.Base(name), want, content)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("the new file: %v, %v", info.Mode(), err)
+	}
+}
+
+// Events that are lost are an error, once; what the former file can take is not lost.
+func TestAuditLogFails(t *testing.T) {
+	t.Parallel()
+	log := newOutput()
+	logger, _ := newLoggers(log, &settings{logFormat: logJSON})
+	directory := filepath.Join(t.TempDir(), "logs")
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	a, err := openAuditFile(filepath.Join(directory, "audit.log"), logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Close() }()
+	write := func(want error) {
+		t.Helper()
+		if _, err := a.Write([]byte("event\n")); (err == nil) != (want == nil) {
+			t.Errorf("%v, want %v", err, want)
+		}
+	}
+	write(nil)
+	_ = a.file.Close()
+	write(fs.ErrClosed)
+	write(fs.ErrClosed)
+	a.reopen()
+	write(nil)
+	if err := os.RemoveAll(directory); err != nil {
+		t.Fatal(err)
+	}
+	a.reopen()
+	write(nil)
+
+	var got []string
+	for line := range strings.Lines(log.String()) {
+		_, text, _ := strings.Cut(line, `"level":`)
+		got = append(got, strings.TrimSpace(text))
+	}
+	want := []string{
+		`"ERROR","msg":"audit events cannot be written, and are lost","error":"file already closed"}`,
+		`"INFO","msg":"the audit log was opened again"}`,
+		`"INFO","msg":"audit events are written again"}`,
+		`"ERROR","msg":"the audit log could not be opened again, so that events go on to the former file","error":"no such file or directory"}`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
