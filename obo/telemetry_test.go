@@ -17,8 +17,9 @@ func TestTelemetry(t *testing.T) {
 	recorder := telemetrytest.New()
 	client := memoryClient(t, obo.Config{MeterProvider: recorder.Meters, TracerProvider: recorder.Tracers})
 	ctx, request := recorder.Tracers.Tracer("test").Start(t.Context(), "request")
+	assertion := benchAssertion(0)
 	for range 2 {
-		if _, err := client.Token(ctx, tenantID, benchAssertion(0), ""); err != nil {
+		if _, err := client.Token(ctx, tenantID, assertion, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
