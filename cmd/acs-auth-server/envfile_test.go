@@ -90,7 +90,7 @@ func TestReadFile(t *testing.T) {
 // Whatever a file holds, each of its lines yields a setting, a mistake or nothing,
 // and values stay out of the mistakes.
 func FuzzParseFile(f *testing.F) {
-	for _, seed := range []string{"", "A=1", "A='1'\nB=\"2\"\n#c\n\nA=3", "\ufeff=\r\n", "tops3cret\n=tops3cret", "A=\x00\nB"} {
+	for _, seed := range []string{"", "A=1", "A='1'\nB=\"2\"\n#c\n\nA=3", "\ufeff=\r\n", "tops3cret\n=tops3cret", "A=\x00\nB", key1 + "\n" + key1, "A=p#w\\$H\n'A'=\"\n# c\nA=`"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, content string) {

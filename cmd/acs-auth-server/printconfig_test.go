@@ -18,7 +18,7 @@ import (
 // A shown setting is what -print-config says of it.
 type shown struct{ line, where string }
 
-// print runs -print-config, and returns what it says of each setting, and in which
+// printed runs -print-config, and returns what it says of each setting, and in which
 // order.
 func printed(t *testing.T, args, environ []string) (all map[string]shown, order []string, status int, stdout, stderr string) {
 	t.Helper()
@@ -118,6 +118,20 @@ func TestPrintConfig(t *testing.T) {
 	}
 }
 
+// What follows from a setting is shown with it, or not at all if that one is wrong.
+func TestPrintConfigOfWhatFollows(t *testing.T) {
+	t.Parallel()
+	byEntra := with(enough, "ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://a.example")
+	all, _, _, _, _ := printed(t, nil, byEntra)
+	if want := (shown{"#ACS_CREDENTIAL=secret", "follows from OBO_CREDENTIAL"}); all["ACS_CREDENTIAL"] != want {
+		t.Errorf("%q, want %q", all["ACS_CREDENTIAL"], want)
+	}
+	all, _, _, _, _ = printed(t, nil, with(byEntra, "OBO_CREDENTIAL=x"))
+	if want := (shown{"# ACS_CREDENTIAL is not set", "follows from OBO_CREDENTIAL, with which something is wrong"}); all["ACS_CREDENTIAL"] != want {
+		t.Errorf("%q, want %q", all["ACS_CREDENTIAL"], want)
+	}
+}
+
 // What is printed is a file for -config, which has the same effect, secrets aside.
 func TestPrintedConfigAsFile(t *testing.T) {
 	t.Parallel()
@@ -151,7 +165,7 @@ func TestPrintedConfigAsFile(t *testing.T) {
 // wrong.
 func TestPrintConfigOfWrongSettings(t *testing.T) {
 	t.Parallel()
-	all, _, status, _, stderr := printed(t, []string{"-acs-token-ttl=tops3cret", "-x"}, []string{"AZURE_TENANT_ID=" + guid1, "LOG_LEVEL=debug", "AZURE_CLIENT_SECRET_FILE=/tops3cret"})
+	all, _, status, _, stderr := printed(t, []string{"-acs-token-ttl=tops3cret", "-x"}, []string{"AZURE_TENANT_ID=" + guid1, "LOG_LEVEL=debug", "AZURE_CLIENT_SECRET_FILE=/tops3cret", "LISTEN_ADDR=tops3cret"})
 	if status != exitSettings {
 		t.Errorf("exit status %d", status)
 	}
@@ -160,6 +174,7 @@ func TestPrintConfigOfWrongSettings(t *testing.T) {
 		"AZURE_CLIENT_ID":     {"# AZURE_CLIENT_ID is not set", "required"},
 		"AZURE_CLIENT_SECRET": {"# AZURE_CLIENT_SECRET is not set", "default: one credential is required"},
 		"ACS_TOKEN_TTL":       {"# ACS_TOKEN_TTL is set, and not shown: something is wrong with it", "flag -acs-token-ttl"},
+		"LISTEN_ADDR":         {"# LISTEN_ADDR is set, and not shown: something is wrong with it", "environment variable LISTEN_ADDR"},
 		"LOG_LEVEL":           {"LOG_LEVEL=debug", "environment variable LOG_LEVEL"},
 	} {
 		if all[name] != want {
@@ -167,7 +182,7 @@ func TestPrintConfigOfWrongSettings(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"acs-auth-server would not start, because 6 things are wrong with its settings:\n", "  there is no flag -x\n", "  AZURE_CLIENT_ID is missing\n",
+		"acs-auth-server would not start, because 7 things are wrong with its settings:\n", "  there is no flag -x\n", "  AZURE_CLIENT_ID is missing\n",
 		"  AZURE_CLIENT_SECRET cannot be read from the file that AZURE_CLIENT_SECRET_FILE names: no such file or directory\n",
 		"  ACS_CONNECTION_STRING is missing: ", "  ACS_TOKEN_TTL must be a duration ", "  GRAPH_MAPPING_KEYS is missing: ",
 	} {

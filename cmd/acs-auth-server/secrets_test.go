@@ -72,8 +72,8 @@ func TestSecretsAreNotShown(t *testing.T) {
 	}
 
 	wrong := []string{
-		"https://me:tops3cret@login.example", "https://login.example?key=tops3cret", "https://tops3cret@graph.example/.default", "-----BEGIN PRIVATE KEY-----\ntops3cret",
-		values["ACS_CONNECTION_STRING"], values["MAPPING_STORE"],
+		"https://me:tops3cret@login.example", "https://login.example?key=tops3cret", "https://tops3cret@graph.example/.default", "-----BEGIN PRIVATE KEY----- tops3cret",
+		"a line\nand tops3cret", values["ACS_CONNECTION_STRING"], values["MAPPING_STORE"],
 	}
 	for _, st := range allSettings() {
 		t.Run(st.name, func(t *testing.T) {

@@ -230,6 +230,7 @@ func TestSettingsTogether(t *testing.T) {
 		{"a managed identity besides", []string{"MANAGED_IDENTITY_CLIENT_ID=" + guid1}, []string{"OBO_CREDENTIAL is missing: there are several credentials (secret, managed-identity)"}},
 		{"a managed identity that is named but absent", []string{"OBO_CREDENTIAL=managed-identity"}, []string{"MANAGED_IDENTITY_CLIENT_ID is missing: OBO_CREDENTIAL asks for it"}},
 		{"no credential", []string{"AZURE_CLIENT_SECRET="}, []string{"AZURE_CLIENT_SECRET is missing: set it, or"}},
+		{"a tenant that makes no address", []string{"AZURE_TENANT_ID=m4l\nformed", "ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://a"}, []string{"AZURE_TENANT_ID must be"}},
 		{"two ways to ACS", []string{"ACS_ENDPOINT=https://a"}, []string{"ACS_ENDPOINT is set, and so is ACS_CONNECTION_STRING"}},
 		{"no way to ACS", []string{"ACS_CONNECTION_STRING="}, []string{"ACS_CONNECTION_STRING is missing"}},
 		{"an absent credential for ACS", []string{"ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://a", "ACS_CREDENTIAL=certificate"},
