@@ -24,8 +24,8 @@ func allowOrigins(origins []string, next http.Handler) http.Handler {
 	}
 	protocol := cors.New(cors.Options{
 		// Exactly, while the package's own list ignores case.
-		AllowOriginRequestFunc: func(r *http.Request, origin string) bool {
-			return len(r.Header.Values("Origin")) == 1 && slices.Contains(origins, origin)
+		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (allowed bool, vary []string) {
+			return len(r.Header.Values("Origin")) == 1 && slices.Contains(origins, origin), nil
 		},
 		AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodDelete},
 		AllowedHeaders: []string{"authorization", "content-type", "teams-user-aad-token", "x-request-id", "traceparent"},
