@@ -67,6 +67,8 @@ type AuthenticatorConfig struct {
 	// server depends on failed, and error for what an operator must mend) and
 	// key changes. Default: slog.Default().
 	Logger *slog.Logger
+	// Telemetry gets metrics and spans.
+	Telemetry TelemetryConfig
 }
 
 // An Authenticator checks access tokens of Microsoft Entra ID, v1.0 and v2.0,
@@ -81,6 +83,7 @@ type Authenticator struct {
 	authority string // scheme and host
 	audiences []string
 	keys      *keyring
+	checks    *observer
 	responder responder
 }
 
@@ -158,7 +161,10 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 		debug:        cfg.DebugErrors,
 		logger:       cfg.Logger,
 	}
-	a.keys = newKeyring(a.authority, a.metadataTenant(), httpx.Harden(cfg.HTTPClient), cfg.Now, cfg.Logger)
+	client := cfg.Telemetry.outbound("entra").Client(httpx.Harden(cfg.HTTPClient))
+	a.keys = newKeyring(a.authority, a.metadataTenant(), client, cfg.Now, cfg.Logger)
+	a.checks = cfg.Telemetry.newObserver("acsauth.verify", "How long it takes to check an access token, fetching signing keys included.")
+	observeKeys(a.keys, cfg.Telemetry)
 	return a, nil
 }
 
@@ -184,6 +190,14 @@ func (a *Authenticator) Ready() error { return a.keys.ready() }
 // invalid_token, user_token_required, client_not_allowed, insufficient_scope, or
 // keys_unavailable.
 func (a *Authenticator) Verify(ctx context.Context, token string) (User, error) {
+	check := a.checks.begin(ctx, "")
+	defer check.span.End()
+	u, err := a.verify(check.ctx, token)
+	check.end(err)
+	return u, err
+}
+
+func (a *Authenticator) verify(ctx context.Context, token string) (User, error) {
 	if len(token) > maxToken {
 		return User{}, refuse("invalid_token", "The access token is longer than 16 KiB.")
 	}

@@ -187,7 +187,16 @@ func (s *Service) discard(ctx context.Context, u User, acsID string, report repo
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	s.markDeleted(acsID)
-	if err := s.cfg.Identities.DeleteIdentity(ctx, acsID); err != nil && s.judge(acsID, err) == accepted {
+	err := s.cfg.Identities.DeleteIdentity(ctx, acsID)
+	// A limit of our own makes callers go away, but not those who clean up.
+	for attempt := 0; httpx.IsOverloaded(err); attempt++ {
+		pause, ok := settling.Delay(attempt, nil, s.cfg.Now())
+		if !ok || httpx.Sleep(ctx, pause) != nil {
+			break
+		}
+		err = s.cfg.Identities.DeleteIdentity(ctx, acsID)
+	}
+	if err != nil && s.judge(acsID, err) == accepted {
 		report.leave(ctx, err)
 		return
 	}

@@ -88,6 +88,7 @@ var failures = map[string]string{
 	"misconfigured":     "server_misconfigured",
 	"throttled":         "rate_limited",
 	"unavailable":       "upstream_unavailable",
+	"overloaded":        "overloaded",
 	"timeout":           "upstream_timeout",
 	"unusable":          "upstream_error",
 }

@@ -3,6 +3,7 @@ package acsauth
 import (
 	"maps"
 	"slices"
+	"time"
 )
 
 // ErrorNames returns the names in the table from error to answer.
@@ -14,4 +15,12 @@ func ErrorMessages() (messages []string) {
 		messages = append(messages, answers[name].message)
 	}
 	return messages
+}
+
+// NewUserLimit returns a limit of so many users at most, and the number of those
+// that it keeps apart.
+func NewUserLimit(perSecond float64, burst, most int, now func() time.Time) (admit func(user string) error, size func() int) {
+	l := newUserLimit(perSecond, burst, now)
+	l.most = most
+	return l.admit, func() int { return len(l.byUser) }
 }

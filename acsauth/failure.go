@@ -17,6 +17,7 @@ import "time"
 //	misconfigured      our own credentials or set-up were refused (500)
 //	throttled          too many requests (429)
 //	unavailable        down, overloaded or unreachable (503)
+//	overloaded         a limit of our own, before anything was sent (503)
 //	timeout            no answer in time (504)
 //	unusable           an answer that makes no sense (502)
 //

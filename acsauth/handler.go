@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +26,18 @@ type HandlerConfig struct {
 	Prefix string
 	// Timeout bounds one request. Default: 30 seconds.
 	Timeout time.Duration
+	// UserRate is how many requests each user may make per second, in the long
+	// run, and UserBurst how many at once; further ones are answered with 429
+	// rate_limited. Users are told apart by verified tenant and object id, by each
+	// Handler for itself, and at most 100,000 at a time: a user who was not among
+	// the last so many to call begins anew. Defaults: no limit, and twice UserRate.
+	UserRate  float64
+	UserBurst int
+	// MaxConcurrent is how many requests may be under way at once; further ones
+	// are answered with 503 overloaded, whatever they are. Default: any number.
+	MaxConcurrent int
+	// Now is the clock of UserRate. Default: time.Now.
+	Now func() time.Time
 	// Logger gets panics. Default: slog.Default().
 	Logger *slog.Logger
 	// Observe, if not nil, is called once for each request after its answer has
@@ -47,7 +61,9 @@ type Handler struct {
 	cfg      HandlerConfig
 	routes   map[string]route
 	serve    http.Handler
-	requests observer
+	requests *observer
+	users    *userLimit // nil: there is none
+	underWay atomic.Int64
 }
 
 // A route is the endpoint at one path: a function for each method.
@@ -66,6 +82,9 @@ func NewHandler(cfg HandlerConfig) (*Handler, error) {
 	cfg.Prefix = cmp.Or(cfg.Prefix, "/api")
 	cfg.Timeout = cmp.Or(cfg.Timeout, 30*time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	if cfg.Authenticator == nil {
 		mistakes = append(mistakes, errors.New("acsauth: Authenticator is required"))
 	}
@@ -78,10 +97,23 @@ func NewHandler(cfg HandlerConfig) (*Handler, error) {
 	if cfg.Timeout < 0 {
 		mistakes = append(mistakes, errors.New("acsauth: Timeout must be positive"))
 	}
+	if cfg.UserRate < 0 || math.IsNaN(cfg.UserRate) || math.IsInf(cfg.UserRate, 0) {
+		mistakes = append(mistakes, errors.New("acsauth: UserRate must be a positive number"))
+	}
+	if cfg.UserBurst < 0 || cfg.UserBurst > 0 && cfg.UserRate == 0 {
+		mistakes = append(mistakes, errors.New("acsauth: UserBurst must be positive, and needs a UserRate"))
+	}
+	if cfg.MaxConcurrent < 0 {
+		mistakes = append(mistakes, errors.New("acsauth: MaxConcurrent must be positive"))
+	}
 	if len(mistakes) > 0 {
 		return nil, errors.Join(mistakes...)
 	}
 	h := &Handler{cfg: cfg, requests: cfg.Telemetry.newObserver("acsauth.request", "How long requests to the API take.")}
+	if cfg.UserRate > 0 {
+		burst := cmp.Or(cfg.UserBurst, int(min(math.Ceil(2*cfg.UserRate), math.MaxInt32)))
+		h.users = newUserLimit(cfg.UserRate, burst, cfg.Now)
+	}
 	prefix := strings.TrimSuffix(cfg.Prefix, "/")
 	h.routes = map[string]route{
 		prefix + "/user": {
@@ -109,18 +141,26 @@ func (h *Handler) Route(path string) string {
 	return ""
 }
 
-// serveRoute decides in the order of the contract: path, method, token, endpoint.
+// serveRoute decides in the order of the contract: how much is under way, path,
+// method, token, the user's rate, endpoint.
 func (h *Handler) serveRoute(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
 	defer cancel()
 	v := visit{ctx: ctx}
 	defer h.report(&v)
 	defer h.recoverPanic(w, r, &v)
+	admitted := h.enter()
+	if admitted {
+		defer h.underWay.Add(-1)
+	}
 	// Exactly: no cleaning, no redirect, no trailing slash.
 	route := h.routes[r.URL.Path]
 	endpoint, ok := route[r.Method]
-	if !ok {
-		endpoint = route.refusal()
+	switch {
+	case !admitted:
+		endpoint = noEndpoint(func(http.ResponseWriter) error { return refuse("overloaded", answers["overloaded"].message) })
+	case !ok:
+		endpoint = noEndpoint(route.refuse)
 	}
 	v.err = h.requests.observe(ctx, endpoint.operation, func(ctx context.Context) error {
 		v.ctx = ctx
@@ -131,6 +171,16 @@ func (h *Handler) serveRoute(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// enter counts a request as under way, unless there are too many. Refusals do not
+// count: however many there are, they must not keep out those who would fit in.
+func (h *Handler) enter() bool {
+	if n := h.underWay.Add(1); h.cfg.MaxConcurrent == 0 || n <= int64(h.cfg.MaxConcurrent) {
+		return true
+	}
+	h.underWay.Add(-1)
+	return false
+}
+
 // answer lets an endpoint answer, or returns why it cannot.
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e endpoint, v *visit) error {
 	if e.public {
@@ -138,6 +188,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e endpoint, v *
 	}
 	u, err := h.cfg.Authenticator.Authenticate(r)
 	v.user = u
+	if err == nil && h.users != nil {
+		err = h.users.admit(u.key())
+	}
 	if err == nil {
 		err = e.serve(w, r.WithContext(ContextWithUser(r.Context(), u)), u)
 	}
@@ -155,15 +208,18 @@ func (h *Handler) auditRefusal(ctx context.Context, e endpoint, u User, err erro
 	}
 }
 
-// refusal returns what answers requests without an endpoint, token or no token.
-func (r route) refusal() endpoint {
-	return endpoint{operation: "none", public: true, serve: func(w http.ResponseWriter, _ *http.Request, _ User) error {
-		if r == nil {
-			return refuse("not_found", answers["not_found"].message)
-		}
-		w.Header().Set("Allow", r.allow())
-		return refuse("method_not_allowed", answers["method_not_allowed"].message)
-	}}
+// noEndpoint returns what answers requests that get to none, token or no token.
+func noEndpoint(refuse func(w http.ResponseWriter) error) endpoint {
+	return endpoint{operation: "none", public: true, serve: func(w http.ResponseWriter, _ *http.Request, _ User) error { return refuse(w) }}
+}
+
+// refuse refuses a request without an endpoint.
+func (r route) refuse(w http.ResponseWriter) error {
+	if r == nil {
+		return refuse("not_found", answers["not_found"].message)
+	}
+	w.Header().Set("Allow", r.allow())
+	return refuse("method_not_allowed", answers["method_not_allowed"].message)
 }
 
 func (r route) allow() string {

@@ -169,7 +169,7 @@ func (k *keyring) land(ctx context.Context, document keyDocument, err error) {
 	k.flight, k.attempted, k.failure = nil, now, err
 	if err != nil {
 		level := slog.LevelError // no token can be checked
-		if k.usable() {
+		if k.usable() > 0 {
 			level = slog.LevelWarn
 		}
 		k.logger.Log(ctx, level, "signing keys could not be loaded", "error", err)
@@ -222,27 +222,35 @@ func keysUnavailable(cause error) error {
 	return &Error{Name: "keys_unavailable", Message: answers["keys_unavailable"].message, Err: cause}
 }
 
+// state returns how many keys may be used, and when they were last fetched; zero:
+// never.
+func (k *keyring) state() (usable int, fetched time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.usable(), k.fetched
+}
+
 // ready returns nil if there are keys that may be used.
 func (k *keyring) ready() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.usable() {
+	switch {
+	case k.usable() > 0:
 		return nil
-	}
-	if k.failure != nil {
+	case k.failure != nil:
 		return k.failure
 	}
 	return errors.New("the signing keys have not been loaded yet")
 }
 
-// usable reports whether there are keys that may be used. The lock is held.
-func (k *keyring) usable() bool {
+// usable returns how many keys may be used. The lock is held.
+func (k *keyring) usable() (n int) {
 	for _, key := range k.keys {
 		if k.alive(key) {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 // run keeps the keys fresh until ctx ends.

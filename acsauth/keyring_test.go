@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/telemetrytest"
 )
 
 // inBubble runs a test in virtual time against a cloud without sockets.
@@ -299,6 +302,50 @@ func TestRun(t *testing.T) {
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("Run: %v", err)
+		}
+	})
+}
+
+// How old the signing keys are, and how many may be used.
+func TestKeyTelemetry(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud.Cloud, _ *acsauth.Authenticator) {
+		recorder := telemetrytest.New()
+		cfg := authConfig(c)
+		cfg.Telemetry.MeterProvider = recorder.Meters
+		auth := must(t, acsauth.NewAuthenticator, cfg)
+		wantKeys := func(when string, want map[string]int64) {
+			t.Helper()
+			got := recorder.Counts(t)
+			maps.DeleteFunc(got, func(key string, _ int64) bool { return !strings.HasPrefix(key, "acsauth.keys.") })
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: %s", when, diff)
+			}
+		}
+		keys := func(age time.Duration, count int64) map[string]int64 {
+			return map[string]int64{"acsauth.keys.age": int64(age.Seconds()), "acsauth.keys.count": count}
+		}
+		wantKeys("before any were loaded", map[string]int64{"acsauth.keys.count": 0})
+		current := c.Entra.KeyID()
+		wantVerdict(t, c, auth, "first token", current, "")
+		wantKeys("loaded", keys(0, 2))
+		time.Sleep(90 * time.Second)
+		wantKeys("later", keys(90*time.Second, 2))
+		rotated := c.Entra.RotateKey()
+		wantVerdict(t, c, auth, "rotated key", rotated, "")
+		wantKeys("after a rotation", keys(0, 3))
+		recover := c.Inject(cloud.Fault{Op: "entra.", Status: 503})
+		time.Sleep(71 * time.Hour)
+		wantVerdict(t, c, auth, "during an outage", rotated, "")
+		wantKeys("during an outage", keys(71*time.Hour, 3))
+		time.Sleep(2 * time.Hour)
+		wantKeys("after three days of it, before anybody looks", keys(73*time.Hour, 0))
+		wantVerdict(t, c, auth, "after three days of it", rotated, "keys_unavailable")
+		wantKeys("after three days of it", keys(73*time.Hour, 0))
+		recover()
+		time.Sleep(time.Second)
+		wantVerdict(t, c, auth, "after the outage", rotated, "")
+		if got := recorder.Counts(t); got["acsauth.keys.age"] != 0 || got["acsauth.keys.count"] == 0 {
+			t.Errorf("after the outage: %v", got)
 		}
 	})
 }

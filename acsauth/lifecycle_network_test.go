@@ -21,6 +21,7 @@ type fate int
 const (
 	fine      fate = iota
 	unsent         // the connection fails before the request is sent
+	limited        // a limit of the process's own keeps the request from being sent
 	refused        // 503, without an effect
 	throttled      // 429, without an effect
 	lost           // the effect takes place, the answer gets lost
@@ -77,6 +78,8 @@ func (w *world) travel(ctx context.Context, who *process, p *person, op string, 
 	switch f {
 	case unsent:
 		return f, errNetwork
+	case limited:
+		return f, overloaded{}
 	case mute:
 		<-ctx.Done()
 		return f, context.Cause(ctx)

@@ -37,6 +37,21 @@ func newServiceMetrics(s *Service, t TelemetryConfig) *serviceMetrics {
 	return m
 }
 
+// observeKeys tells of signing keys for as long as the meter provider lives.
+func observeKeys(k *keyring, t TelemetryConfig) {
+	meter := t.meter()
+	age, _ := meter.Float64ObservableGauge("acsauth.keys.age", metric.WithUnit("s"), metric.WithDescription("Time since signing keys were last fetched with success."))
+	count, _ := meter.Int64ObservableGauge("acsauth.keys.count", metric.WithDescription("Signing keys that may be used."))
+	_, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		usable, fetched := k.state()
+		o.ObserveInt64(count, int64(usable))
+		if !fetched.IsZero() { // or else there is no age
+			o.ObserveFloat64(age, k.now().Sub(fetched).Seconds())
+		}
+		return nil
+	}, age, count)
+}
+
 func (m *serviceMetrics) event(ctx context.Context, name string) {
 	if m.events.Enabled(ctx) {
 		m.events.Add(ctx, 1, metric.WithAttributes(attribute.String("event", name)))

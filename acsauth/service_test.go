@@ -376,12 +376,6 @@ func TestServiceConfigMistakes(t *testing.T) {
 			t.Errorf("%s is not mentioned in:\n%v", field, err)
 		}
 	}
-	_, err = acsauth.NewHandler(acsauth.HandlerConfig{Prefix: "api/", Timeout: -1})
-	for _, field := range []string{"Authenticator", "Service", "Prefix", "Timeout"} {
-		if err == nil || !strings.Contains(err.Error(), "acsauth: "+field) {
-			t.Errorf("%s is not mentioned in:\n%v", field, err)
-		}
-	}
 }
 
 // acsUser is s.user as the Authenticator finds them.

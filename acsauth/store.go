@@ -12,7 +12,7 @@ type store struct {
 	mapper   IdentityMapper
 	renewing RenewingMapper   // nil: its mappings do not grow old
 	journal  JournalingMapper // nil: it keeps no journal
-	calls    observer
+	calls    *observer
 }
 
 func newStore(mapper IdentityMapper, t TelemetryConfig) *store {

@@ -11,6 +11,10 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/tracing"
 )
 
 // scope names this package to OpenTelemetry.
@@ -19,10 +23,23 @@ const scope = "github.com/Azure-Samples/communication-services-authentication-he
 // A TelemetryConfig says whom to tell what happens. Without it, and without an
 // OpenTelemetry SDK in the program, nobody is told, at next to no cost.
 //
-// The metrics are acsauth.request.duration, acsauth.store.duration,
-// acsauth.identity.events, acsauth.cache.lookups, acsauth.cache.entries and
-// acsauth.cache.size; requests and calls of the store are spans too. None of them
-// names a user or an identity.
+// A [Handler] times requests (acsauth.request.duration, by operation and outcome).
+//
+// An [Authenticator] times the checking of access tokens (acsauth.verify.duration, by
+// outcome), and tells for how many seconds its signing keys have not been fetched and
+// how many may be used (acsauth.keys.age, acsauth.keys.count).
+//
+// A [Service] times calls of the store (acsauth.store.duration, by operation and
+// outcome), counts what happens to identities and tokens (acsauth.identity.events, by
+// event: the names in the audit log, and create_unfinished and delete_unfinished for
+// what was left to be repaired), and tells of its caches (acsauth.cache.lookups,
+// acsauth.cache.entries, acsauth.cache.size).
+//
+// Outcomes are ok or the names of errors. Requests, checks and calls of the store are
+// spans too: acsauth.request.issue_token, acsauth.verify, acsauth.store.lookup. The
+// calls that fetch signing keys are timed and traced like those of the other packages
+// (outbound.call.duration, by upstream and outcome). Nothing of it names a user, an
+// identity or an address.
 type TelemetryConfig struct {
 	// MeterProvider takes the metrics. Default: the global one.
 	MeterProvider metric.MeterProvider
@@ -37,53 +54,83 @@ func (c TelemetryConfig) meter() metric.Meter {
 	return c.MeterProvider.Meter(scope)
 }
 
-func (c TelemetryConfig) tracer() trace.Tracer {
-	if c.TracerProvider == nil {
-		c.TracerProvider = otel.GetTracerProvider()
-	}
-	return c.TracerProvider.Tracer(scope)
+// outbound returns what observes the calls to an upstream.
+func (c TelemetryConfig) outbound(upstream string) *outbound.Observer {
+	return outbound.New(upstream, c.MeterProvider, c.TracerProvider)
 }
 
 // An observer traces and times calls of one kind.
 type observer struct {
-	tracer   trace.Tracer
+	tracer   *tracing.Tracer
 	duration metric.Float64Histogram
 	prefix   string // of the names of spans
 }
 
 // newObserver returns one whose histogram counts seconds.
-func (c TelemetryConfig) newObserver(prefix, description string) observer {
-	o := observer{tracer: c.tracer(), prefix: prefix}
+func (c TelemetryConfig) newObserver(prefix, description string) *observer {
+	o := &observer{tracer: tracing.New(scope, c.TracerProvider), prefix: prefix}
 	// An instrument that is returned with an error does nothing.
 	o.duration, _ = c.meter().Float64Histogram(prefix+".duration", metric.WithUnit("s"), metric.WithDescription(description),
 		metric.WithExplicitBucketBoundaries(.0001, .0005, .001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30))
 	return o
 }
 
-// observe makes a call. operation may be empty, if there is only one.
-func (o observer) observe(ctx context.Context, operation string, call func(context.Context) error) error {
-	name := o.prefix
-	if operation != "" {
-		name += "." + operation
+// An observation is of one call that is under way.
+type observation struct {
+	observer  *observer
+	operation string
+	ctx       context.Context // in which to make the call
+	span      trace.Span      // to be ended by whoever began
+	timed     bool
+	began     time.Time
+}
+
+// begin begins to observe a call. operation may be empty, if there is only one. While
+// nobody is told it costs nothing.
+func (o *observer) begin(ctx context.Context, operation string) observation {
+	seen := observation{observer: o, operation: operation, ctx: ctx, span: noop.Span{}, timed: o.duration.Enabled(ctx)}
+	if o.tracer.Enabled() {
+		name := o.prefix
+		if operation != "" {
+			name += "." + operation
+		}
+		seen.ctx, seen.span = o.tracer.Start(ctx, name)
 	}
-	ctx, span := o.tracer.Start(ctx, name)
-	defer span.End()
-	began := time.Now()
-	err := call(ctx)
+	if seen.timed {
+		seen.began = time.Now()
+	}
+	return seen
+}
+
+// end takes in how the call ended, but never err's text: it may name upstream's
+// internals.
+func (seen *observation) end(err error) {
+	if !seen.timed && !seen.span.IsRecording() {
+		return
+	}
 	outcome := outcomeOf(err)
 	if outcome != "ok" {
-		span.SetAttributes(attribute.String("error.type", outcome))
+		seen.span.SetAttributes(attribute.String("error.type", outcome))
 		if isTrouble(err) {
-			span.SetStatus(codes.Error, outcome) // never err's text: it may name upstream's internals
+			seen.span.SetStatus(codes.Error, outcome)
 		}
 	}
-	if o.duration.Enabled(ctx) {
-		attrs := []attribute.KeyValue{attribute.String("outcome", outcome)}
-		if operation != "" {
-			attrs = append(attrs, attribute.String("operation", operation))
-		}
-		o.duration.Record(ctx, time.Since(began).Seconds(), metric.WithAttributes(attrs...))
+	if !seen.timed {
+		return
 	}
+	attrs := []attribute.KeyValue{attribute.String("outcome", outcome)}
+	if seen.operation != "" {
+		attrs = append(attrs, attribute.String("operation", seen.operation))
+	}
+	seen.observer.duration.Record(seen.ctx, time.Since(seen.began).Seconds(), metric.WithAttributes(attrs...))
+}
+
+// observe makes a call.
+func (o *observer) observe(ctx context.Context, operation string, call func(context.Context) error) error {
+	seen := o.begin(ctx, operation)
+	defer seen.span.End()
+	err := call(seen.ctx)
+	seen.end(err)
 	return err
 }
 

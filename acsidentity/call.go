@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -16,7 +17,7 @@ import (
 )
 
 // serviceRequestIDHeader is the service's correlation vector.
-const serviceRequestIDHeader = "MS-CV"
+const serviceRequestIDHeader = "Ms-Cv" // in the form of http.Header
 
 // A call is one operation on its way to the service.
 type call struct {
@@ -144,6 +145,9 @@ func (c *Client) send(caller context.Context, cl call) attempt {
 	if err != nil {
 		// Not err itself: it names the URL, and with it an identity.
 		failed.Err = c.late(ctx, caller, connectionCause(err))
+		if httpx.IsOverloaded(err) {
+			return attempt{err: failed}
+		}
 		return attempt{err: failed, effect: w.reached(), anew: true}
 	}
 	defer httpx.Drain(resp.Body)
@@ -199,18 +203,25 @@ func (c *Client) late(attempt, caller context.Context, err error) error {
 // newRequest makes the request of one attempt: the signature holds the time, so
 // none is used twice.
 func (c *Client) newRequest(ctx context.Context, cl call, credential Credential) (*http.Request, error) {
-	target := c.endpoint.String() + cl.path + "?api-version=" + c.apiVersion
-	req, err := http.NewRequestWithContext(ctx, cl.method, target, bytes.NewReader(cl.body))
+	path, err := url.PathUnescape(cl.path)
 	if err != nil {
-		return nil, errors.New("the request could not be made") // the cause names the URL
+		return nil, errors.New("the request could not be made") // the cause names the path
 	}
-	req.Header.Set("Accept", "application/json")
+	req, err := http.NewRequestWithContext(ctx, cl.method, "", bytes.NewReader(cl.body))
+	if err != nil {
+		return nil, errors.New("the request could not be made")
+	}
+	// Put together rather than parsed, and the names of headers in the form that
+	// http.Header has them in: every token takes this way.
+	req.URL = &url.URL{Scheme: c.endpoint.Scheme, Host: c.endpoint.Host, Path: path, RawPath: cl.path, RawQuery: "api-version=" + c.apiVersion}
+	req.Host = c.endpoint.Host
 	if len(cl.body) > 0 {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header["Content-Type"] = []string{"application/json"}
 	}
-	req.Header.Set("User-Agent", httpx.UserAgent())
-	req.Header.Set("x-ms-client-request-id", cl.id)
-	req.Header.Set("x-ms-return-client-request-id", "true")
+	req.Header["Accept"] = []string{"application/json"}
+	req.Header["User-Agent"] = []string{httpx.UserAgent()}
+	req.Header["X-Ms-Client-Request-Id"] = []string{cl.id}
+	req.Header["X-Ms-Return-Client-Request-Id"] = []string{"true"}
 	if err := credential.authorize(ctx, req, cl.body, c.now()); err != nil {
 		return nil, err
 	}
@@ -239,7 +250,7 @@ func temporary(status int) bool {
 // it was written is no use: net/http reports that late, and may give up between
 // writing and reporting. That no connection was ever handed to the request is
 // certain. A RoundTripper that does not report connections at all counts as one
-// that may have sent the request.
+// that may have sent the request, unless it says that a limit kept it from that.
 type wire struct{ asked, got atomic.Bool }
 
 func (w *wire) trace() *httptrace.ClientTrace {

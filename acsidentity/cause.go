@@ -13,13 +13,16 @@ import (
 // answers, and those of HTTP/2 what the other side says on leaving.
 func connectionCause(err error) error {
 	var (
-		known   interface{ FailureKind() string }
+		known interface {
+			error
+			FailureKind() string
+		}
 		network *net.OpError
 		trust   *tls.CertificateVerificationError
 	)
 	switch {
 	case errors.As(err, &known):
-		return err // it is one of our own
+		return known // it is one of our own
 	case errors.As(err, &network):
 		return network
 	case errors.As(err, &trust):

@@ -10,7 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 )
 
 // DefaultAPIVersion is the version of the REST API that a [Client] asks for
@@ -51,6 +55,10 @@ type Config struct {
 	// HTTPClient sends the requests. It is copied, and the copy follows no
 	// redirects. Default: a client with a transport of its own that keeps 256
 	// idle connections.
+	//
+	// Its transport may limit calls: an error that has a method FailureKind() string
+	// which returns "overloaded" means that nothing was sent. Such a call is not
+	// tried again, and its error never matches [ErrOutcomeUnknown].
 	HTTPClient *http.Client
 	// AttemptTimeout bounds one attempt of a call, from asking the credential
 	// to the last byte of the answer. Default: 10 seconds.
@@ -70,6 +78,11 @@ type Config struct {
 	// Logger gets one line per attempt, at level debug: operation, status,
 	// duration and request ids. Default: nothing is logged.
 	Logger *slog.Logger
+	// MeterProvider and TracerProvider get the metric outbound.call.duration and
+	// a span for every attempt, which name neither address nor identity. Default:
+	// OpenTelemetry's global ones, which do nothing in a program without its SDK.
+	MeterProvider  metric.MeterProvider
+	TracerProvider trace.TracerProvider
 }
 
 // Format prints a Config as fmt does otherwise, but not its ConnectionString.
@@ -105,7 +118,7 @@ func New(cfg Config) (*Client, error) {
 
 	c := &Client{
 		apiVersion:     cfg.APIVersion,
-		httpClient:     httpx.Harden(cfg.HTTPClient),
+		httpClient:     outbound.New("acs", cfg.MeterProvider, cfg.TracerProvider).Client(httpx.Harden(cfg.HTTPClient)),
 		attemptTimeout: cfg.AttemptTimeout,
 		retry:          httpx.DefaultRetry,
 		now:            cfg.Now,

@@ -7,8 +7,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
@@ -49,8 +51,13 @@ func AccessKey(base64Key string) Credential {
 	if err != nil {
 		return Credential{&proof{err: err}}
 	}
+	// Making an HMAC hashes the key; one that is used again has done so.
+	macs := sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}
 	return Credential{&proof{authorize: func(_ context.Context, req *http.Request, body []byte, now time.Time) error {
-		sign(req, body, key, now)
+		mac := macs.Get().(hash.Hash)
+		mac.Reset()
+		sign(req, body, mac, now)
+		macs.Put(mac)
 		return nil
 	}}}
 }
@@ -125,19 +132,18 @@ func decodeKey(encoded string) ([]byte, error) {
 }
 
 // sign adds the headers of the HMAC-SHA256 scheme to req. It signs x-ms-date
-// rather than Date, which proxies rewrite.
-func sign(req *http.Request, body, key []byte, now time.Time) {
+// rather than Date, which proxies rewrite. mac is the HMAC of the access key.
+func sign(req *http.Request, body []byte, mac hash.Hash, now time.Time) {
 	date := now.UTC().Format(http.TimeFormat)
 	sum := sha256.Sum256(body)
 	contentHash := base64.StdEncoding.EncodeToString(sum[:])
 
-	mac := hmac.New(sha256.New, key)
-	fmt.Fprintf(mac, "%s\n%s\n%s;%s;%s", req.Method, req.URL.RequestURI(), date, req.Host, contentHash)
+	mac.Write([]byte(req.Method + "\n" + req.URL.RequestURI() + "\n" + date + ";" + req.Host + ";" + contentHash))
 	signature := base64.StdEncoding.EncodeToString(mac.Sum(nil))
 
-	req.Header.Set("x-ms-date", date)
-	req.Header.Set("x-ms-content-sha256", contentHash)
-	req.Header.Set("Authorization", "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature="+signature)
+	req.Header["X-Ms-Date"] = []string{date}
+	req.Header["X-Ms-Content-Sha256"] = []string{contentHash}
+	req.Header["Authorization"] = []string{"HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=" + signature}
 }
 
 // isPrintable reports whether s is a non-empty run of printable ASCII without

@@ -110,6 +110,7 @@ func (e *Error) refusesCredential() bool {
 //	misconfigured  the resource refuses our credentials, options or API version
 //	throttled      too many requests
 //	unavailable    ACS, or the source of our credentials, is down or unreachable
+//	overloaded     a limit of Config.HTTPClient's own kept the request from being sent
 //	timeout        no answer in time, or the caller stopped waiting
 //	unusable       anything else: look at Code
 //

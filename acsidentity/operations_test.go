@@ -270,6 +270,8 @@ func FuzzSuccessBody(f *testing.F) {
 	f.Add(tokenJSON)
 	f.Add(`{"identity":{"id":"8:acs:x"},"accessToken":{"token":"t","expiresOn":"9999-12-31T23:59:59.9999999+14:00"}}`)
 	f.Add(`{"token":"t","expiresOn":"2025-04-14T17:32:27+00:00","token":""}`)
+	f.Add(`{"token":"t\u0041","expiresOn":"2025-04-14T17:32:27+00:00"}` + "\n")
+	f.Add(`{"token":"t","expiresOn":"2025-04-14T17:32:27+00:0\u0030"}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		id, token, err := answering(t, 201, body).CreateIdentityWithToken(t.Context(), voip)
 		if err == nil && (id == "" || token.Token == "" || token.ExpiresOn.IsZero()) {
@@ -281,6 +283,10 @@ func FuzzSuccessBody(f *testing.F) {
 		token, err = answering(t, 200, body).IssueToken(t.Context(), userID, voip)
 		if (err == nil) != (token.Token != "" && !token.ExpiresOn.IsZero()) {
 			t.Errorf("token %v together with %v", token, err)
+		}
+		// A space before it changes nothing but the way in which it is read.
+		if again, err2 := answering(t, 200, " "+body).IssueToken(t.Context(), userID, voip); again != token || (err == nil) != (err2 == nil) {
+			t.Errorf("%v, %v, but after a space %v, %v", token, err, again, err2)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package acsidentity
 
 import (
-	"encoding/base64"
 	"net/http"
 	"testing"
 	"time"
@@ -15,11 +14,10 @@ func TestSignEmptyObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := base64.StdEncoding.DecodeString("YWNzLXRlc3QtdmVjdG9yLWtleS0wMTIzNDU2Nzg5YWJjZGVm")
-	if err != nil {
+	key := AccessKey("YWNzLXRlc3QtdmVjdG9yLWtleS0wMTIzNDU2Nzg5YWJjZGVm")
+	if err := key.authorize(t.Context(), req, []byte("{}"), time.Date(2026, 9, 23, 10, 15, 30, 0, time.UTC)); err != nil {
 		t.Fatal(err)
 	}
-	sign(req, []byte("{}"), key, time.Date(2026, 9, 23, 10, 15, 30, 0, time.UTC))
 	for name, want := range map[string]string{
 		"x-ms-content-sha256": "RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=",
 		"Authorization":       "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=MwpLH52baHwbKjqsRi2GyBpS4Il5ZNnE1DQFd+6owms=",

@@ -20,7 +20,7 @@ import (
 
 // borrowed returns a Mapper over an adapter that was made as a GraphServiceClient
 // makes its own: default middleware, in its random order.
-func borrowed(t *testing.T, g *fakeGraph, auth authentication.AuthenticationProvider) *graphmap.Mapper {
+func borrowed(t *testing.T, g *fakeGraph, auth authentication.AuthenticationProvider, change ...func(*graphmap.Config)) *graphmap.Mapper {
 	t.Helper()
 	g.foreignPipeline = true
 	server := httptest.NewTLSServer(g)
@@ -34,7 +34,11 @@ func borrowed(t *testing.T, g *fakeGraph, auth authentication.AuthenticationProv
 		t.Fatal(err)
 	}
 	adapter.SetBaseUrl(server.URL + "/v1.0")
-	m, err := graphmap.New(graphmap.Config{Tokens: &fakeTokens{}, Keys: [][]byte{key1}, Adapter: adapter, Logger: quiet})
+	cfg := graphmap.Config{Tokens: &fakeTokens{}, Keys: [][]byte{key1}, Adapter: adapter, Logger: quiet}
+	for _, change := range change {
+		change(&cfg)
+	}
+	m, err := graphmap.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	graphcore "github.com/microsoftgraph/msgraph-sdk-go-core"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 )
 
 // A client sends single requests to Graph through the SDK's request adapter,
@@ -128,13 +129,9 @@ func (c *client) information(req request, authorization string) *abstractions.Re
 // newAdapter returns the SDK's adapter with a pipeline of our choice. It has
 // serializers of its own: the SDK's default registries belong to the whole
 // process, and are not safe to read while somebody constructs a client.
-func newAdapter(c *http.Client) (abstractions.RequestAdapter, error) {
+func newAdapter(c *http.Client, calls *outbound.Observer) (abstractions.RequestAdapter, error) {
 	hardened := httpx.Harden(c)
-	next := hardened.Transport
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	hardened.Transport = khttp.NewCustomTransportWithParentTransport(guard{next},
+	hardened.Transport = khttp.NewCustomTransportWithParentTransport(guard{calls.Transport(hardened.Transport)},
 		graphcore.NewGraphTelemetryHandler(nil),
 		khttp.NewUserAgentHandler(),
 	)

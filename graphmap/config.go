@@ -12,8 +12,11 @@ import (
 	"time"
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 )
 
 const (
@@ -116,6 +119,13 @@ type Config struct {
 	// Users appear by pseudonym, tokens and ACS identities not at all.
 	// Default: [slog.Default].
 	Logger *slog.Logger
+	// MeterProvider and TracerProvider get the metric outbound.call.duration and
+	// a span for every attempt, unless there is an Adapter, whose requests are its
+	// own affair. Default: OpenTelemetry's global ones, which do nothing in a
+	// program without its SDK. The spans of Microsoft's SDK go to the global one
+	// in any case.
+	MeterProvider  metric.MeterProvider
+	TracerProvider trace.TracerProvider
 }
 
 // New returns a [Mapper]. It copies what it keeps of cfg, sends nothing, and
@@ -159,7 +169,8 @@ func New(cfg Config) (*Mapper, error) {
 	adapter := cfg.Adapter
 	if adapter == nil {
 		var err error
-		if adapter, err = newAdapter(cfg.HTTPClient); err != nil {
+		calls := outbound.New("graph", cfg.MeterProvider, cfg.TracerProvider)
+		if adapter, err = newAdapter(cfg.HTTPClient, calls); err != nil {
 			return nil, fmt.Errorf("graphmap: making the request adapter: %w", err)
 		}
 	}

@@ -159,6 +159,8 @@ func judgeSilence(err error) (verdict, error) {
 		v.unsettled = false // nothing can have been sent
 	}
 	switch {
+	case httpx.IsOverloaded(err):
+		return verdict{kind: httpx.KindOverloaded}, errors.New("a limit of our own kept the request from being sent")
 	case errors.Is(err, errSDK), errors.Is(err, httpx.ErrBodyTooLarge):
 		v.kind, v.transient = httpx.KindUnusable, false
 		return v, err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/lru"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 )
 
 // What a zero field of [Config] means.
@@ -71,9 +72,11 @@ type Config struct {
 	// Now is the clock by which tokens expire. Default: time.Now.
 	Now func() time.Time
 
-	// MeterProvider and TracerProvider get metrics and spans: of exchanges, and
-	// of what is remembered. Default: OpenTelemetry's global ones, which do
-	// nothing in a program without its SDK.
+	// MeterProvider and TracerProvider get metrics and spans: of exchanges
+	// (obo.exchange.duration), of each attempt at one (outbound.call.duration),
+	// and of what is remembered (obo.cache.lookups, obo.cache.entries,
+	// obo.cache.size). Default: OpenTelemetry's global ones, which do nothing in
+	// a program without its SDK.
 	MeterProvider  metric.MeterProvider
 	TracerProvider trace.TracerProvider
 
@@ -136,7 +139,7 @@ func New(cfg Config) (*Client, error) {
 		credential: cfg.Credential,
 		authority:  authority,
 		scopes:     scopes,
-		http:       httpx.Harden(cfg.HTTPClient),
+		http:       outbound.New("entra", cfg.MeterProvider, cfg.TracerProvider).Client(httpx.Harden(cfg.HTTPClient)),
 		timeout:    cmp.Or(cfg.Timeout, defaultTimeout),
 		// Without the monotonic reading, which stands still while a machine
 		// sleeps: tokens expire by the calendar.

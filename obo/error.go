@@ -30,6 +30,8 @@ type Error struct {
 	//	misconfigured      the application's credential or registration was refused
 	//	throttled          too many requests, see RetryAfter
 	//	unavailable        down, overloaded or unreachable, after a retry
+	//	overloaded         a limit of Config.HTTPClient's own kept the request from
+	//	                   being sent
 	//	timeout            no answer in time, or the caller's context ended
 	//	unusable           an answer, or an argument, that makes no sense
 	Kind string
@@ -75,6 +77,7 @@ var summaries = map[string]string{
 	httpx.KindMisconfigured:    "the app's credential or registration was refused; check client id, credential, scopes and App ID URI",
 	httpx.KindThrottled:        "too many requests",
 	httpx.KindUnavailable:      "Microsoft Entra ID is unavailable",
+	httpx.KindOverloaded:       "a limit of our own kept the request from being sent",
 	httpx.KindTimeout:          "no answer in time",
 	httpx.KindUnusable:         "the exchange makes no sense",
 }
@@ -147,6 +150,9 @@ func (e *Error) size() int64 { return int64(lru.Overhead + len(e.Claims)) }
 
 // unreachable stands for a request that was not answered, because of err.
 func unreachable(ctx context.Context, err error) *Error {
+	if httpx.IsOverloaded(err) {
+		return &Error{Kind: httpx.KindOverloaded}
+	}
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
 		return &Error{Kind: httpx.KindTimeout, Err: context.DeadlineExceeded, transient: true}
 	}

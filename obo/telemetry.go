@@ -32,7 +32,8 @@ func newTelemetry(meters metric.MeterProvider, tracers trace.TracerProvider, siz
 	// An instrument that is returned with an error does nothing.
 	meter := meters.Meter(scope)
 	t := telemetry{tracer: tracers.Tracer(scope)}
-	t.duration, _ = meter.Float64Histogram("obo.exchange.duration", metric.WithUnit("s"), metric.WithDescription("How long exchanges with Microsoft Entra ID take."))
+	t.duration, _ = meter.Float64Histogram("obo.exchange.duration", metric.WithUnit("s"), metric.WithDescription("How long exchanges with Microsoft Entra ID take."),
+		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
 	t.lookups, _ = meter.Int64Counter("obo.cache.lookups", metric.WithDescription("Look-ups of remembered exchanges, by whether there was one."))
 	entries, _ := meter.Int64ObservableGauge("obo.cache.entries", metric.WithDescription("Exchanges that are remembered."))
 	bytes, _ := meter.Int64ObservableGauge("obo.cache.size", metric.WithUnit("By"), metric.WithDescription("Memory that they take."))

@@ -1,49 +1,46 @@
 package obo_test
 
 import (
-	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/telemetrytest"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/obo"
 )
 
-// One exchange, and one answer from memory.
-func TestMetrics(t *testing.T) {
+// One exchange, and one answer from memory. The exchange is detached from the request
+// that causes it, and part of its trace all the same.
+func TestTelemetry(t *testing.T) {
 	t.Parallel()
-	reader := metric.NewManualReader()
-	client := memoryClient(t, obo.Config{MeterProvider: metric.NewMeterProvider(metric.WithReader(reader))})
+	recorder := telemetrytest.New()
+	client := memoryClient(t, obo.Config{MeterProvider: recorder.Meters, TracerProvider: recorder.Tracers})
+	ctx, request := recorder.Tracers.Tracer("test").Start(t.Context(), "request")
+	assertion := benchAssertion(0)
 	for range 2 {
-		mustToken(t, client, benchAssertion(0), "")
-	}
-	var all metricdata.ResourceMetrics
-	if err := reader.Collect(t.Context(), &all); err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]int64{}
-	for _, m := range all.ScopeMetrics[0].Metrics {
-		switch data := m.Data.(type) {
-		case metricdata.Histogram[float64]:
-			for _, p := range data.DataPoints {
-				outcome, _ := p.Attributes.Value("outcome")
-				got[m.Name+" "+outcome.String()] = int64(p.Count)
-			}
-		case metricdata.Sum[int64]:
-			for _, p := range data.DataPoints {
-				hit, _ := p.Attributes.Value("hit")
-				got[fmt.Sprint(m.Name, " ", hit.String())] = p.Value
-			}
-		case metricdata.Gauge[int64]:
-			got[m.Name] = data.DataPoints[0].Value
+		if _, err := client.Token(ctx, tenantID, assertion, ""); err != nil {
+			t.Fatal(err)
 		}
 	}
+	request.End()
 	want := map[string]int64{
-		"obo.exchange.duration ok": 1, "obo.cache.lookups false": 1, "obo.cache.lookups true": 1, "obo.cache.entries": 1, "obo.cache.size": 2512,
+		"obo.exchange.duration outcome=ok":                 1,
+		"obo.cache.lookups hit=false":                      1,
+		"obo.cache.lookups hit=true":                       1,
+		"obo.cache.entries":                                1,
+		"obo.cache.size":                                   2512,
+		"outbound.call.duration outcome=ok upstream=entra": 1,
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, recorder.Counts(t)); diff != "" {
 		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"request", "request > obo.exchange", "request > obo.exchange > entra POST"}, recorder.Spans()); diff != "" {
+		t.Error(diff)
+	}
+	for _, hidden := range []string{tenantID, clientID, clientSecret, "ttt", "login.microsoftonline"} {
+		if text := recorder.Text(t); strings.Contains(text, hidden) {
+			t.Errorf("%s is told:\n%s", hidden, text)
+		}
 	}
 }

@@ -7,6 +7,11 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 )
 
 // DefaultTimeout is what [Config.Timeout] is by default.
@@ -34,6 +39,12 @@ type Config struct {
 	Timeout time.Duration
 	// Now is the clock that says when a mapping was created. Default: [time.Now].
 	Now func() time.Time
+	// MeterProvider and TracerProvider get the metric outbound.call.duration and
+	// a span for every attempt at what a method asks of the database, waiting for
+	// a connection included. Default: OpenTelemetry's global ones, which do
+	// nothing in a program without its SDK.
+	MeterProvider  metric.MeterProvider
+	TracerProvider trace.TracerProvider
 }
 
 // New returns a [Mapper]. It does not touch the database, and reports all mistakes
@@ -79,6 +90,7 @@ func New(cfg Config) (*Mapper, error) {
 		schema:   cfg.Schema,
 		timeout:  cfg.Timeout,
 		now:      cfg.Now,
+		calls:    outbound.New(dialects[cfg.Dialect].upstream, cfg.MeterProvider, cfg.TracerProvider),
 	}, nil
 }
 

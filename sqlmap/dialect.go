@@ -63,6 +63,8 @@ type dialect struct {
 	answers []answer                               // what its codes mean
 	code    func(error) (code string, cause error) // what it answered; "" if it did not
 	fits    func(code, pattern string) bool        // compares a code to one in answers
+
+	upstream string // its name in metrics and spans
 }
 
 var dialects = map[Dialect]dialect{
@@ -77,6 +79,8 @@ var dialects = map[Dialect]dialect{
 		answers: postgresAnswers,
 		code:    postgresCode,
 		fits:    strings.HasPrefix,
+
+		upstream: "postgres",
 	},
 	SQLite: {
 		name:   "SQLite",
@@ -88,6 +92,8 @@ var dialects = map[Dialect]dialect{
 		answers: sqliteAnswers,
 		code:    sqliteCode,
 		fits:    fitsPrimary,
+
+		upstream: "sqlite",
 	},
 }
 

@@ -1,6 +1,7 @@
 package sqlmap_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -286,7 +287,10 @@ func (c resultCode) Code() int     { return int(c) }
 
 // failing is a driver whose connections and statements can fail. A statement that
 // does not is an INSERT that answers what was stored, or has no answer.
-type failing struct{ connection, statement func() error }
+type failing struct {
+	connection, statement func() error
+	hangs                 bool // statements do, until their time is up
+}
 
 func always(err error) func() error { return func() error { return err } }
 
@@ -327,8 +331,11 @@ func (c failingConn) ExecContext(context.Context, string, []driver.NamedValue) (
 	return driver.ResultNoRows, c.fail()
 }
 
-func (c failingConn) QueryContext(_ context.Context, _ string, args []driver.NamedValue) (driver.Rows, error) {
-	if err := c.fail(); err != nil {
+func (c failingConn) QueryContext(ctx context.Context, _ string, args []driver.NamedValue) (driver.Rows, error) {
+	if c.hangs {
+		<-ctx.Done()
+	}
+	if err := cmp.Or(c.fail(), ctx.Err()); err != nil {
 		return nil, err
 	}
 	return &oneRow{acsID: args[3].Value}, nil

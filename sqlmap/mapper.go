@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 )
 
 const (
@@ -31,6 +32,7 @@ type Mapper struct {
 	schema   string
 	timeout  time.Duration
 	now      func() time.Time
+	calls    *outbound.Observer
 }
 
 var (

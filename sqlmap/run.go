@@ -3,8 +3,11 @@ package sqlmap
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 )
 
 // maxPause bounds the pause before a statement is tried again.
@@ -21,7 +24,7 @@ func (m *Mapper) run(ctx context.Context, operation string, timeout time.Duratio
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	for limit := time.Millisecond; ; limit = min(2*limit, maxPause) {
-		err := work(ctx)
+		err := m.calls.Observe(ctx, operation, work, func(err error) string { return m.outcomeOf(ctx, err) })
 		if err == nil {
 			return nil
 		}
@@ -36,6 +39,24 @@ func (m *Mapper) run(ctx context.Context, operation string, timeout time.Duratio
 			return failure
 		}
 	}
+}
+
+// outcomeOf names the outcome of an attempt in metrics and spans.
+func (m *Mapper) outcomeOf(ctx context.Context, err error) string {
+	if err == nil {
+		return outbound.OK
+	}
+	switch failure := m.failure("", err); {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return outbound.Canceled
+	case failure.kind == kindTimeout, ctx.Err() != nil:
+		return outbound.Timeout
+	case failure.kind != kindUnavailable: // the statement, the role or the tables
+		return outbound.ClientError
+	case failure.Code == "":
+		return outbound.Unreachable
+	}
+	return outbound.ServerError
 }
 
 // exec runs a statement that answers nothing.

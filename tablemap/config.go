@@ -8,8 +8,11 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 )
 
 const defaultTable = "acsmappings"
@@ -42,6 +45,12 @@ type Config struct {
 	AttemptTimeout time.Duration
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
+	// MeterProvider and TracerProvider get the metric outbound.call.duration and
+	// a span for every attempt, unless there is a Client, whose requests are its
+	// own affair. Default: OpenTelemetry's global ones, which do nothing in a
+	// program without its SDK.
+	MeterProvider  metric.MeterProvider
+	TracerProvider trace.TracerProvider
 }
 
 // New returns a [Mapper]. It sends nothing, and reports all mistakes at once. Call
@@ -107,7 +116,8 @@ func newClient(cfg Config, wrong complain) *aztables.Client {
 		wrong("Account is not set: use ConnectionString or Entra, or set Client")
 		return nil
 	}
-	service, err := cfg.Account.open(transport{httpx.Harden(cfg.HTTPClient)})
+	calls := outbound.New("tables", cfg.MeterProvider, cfg.TracerProvider)
+	service, err := cfg.Account.open(transport{calls.Client(httpx.Harden(cfg.HTTPClient))})
 	if err != nil {
 		wrong("Account: %w", err)
 		return nil

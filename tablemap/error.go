@@ -169,6 +169,8 @@ func judgeSilence(err error) (verdict, error) {
 			v.kind = httpx.KindTimeout
 		}
 		return v, token
+	case httpx.IsOverloaded(err):
+		return verdict{kind: httpx.KindOverloaded}, errors.New("a limit of our own kept the request from being sent")
 	case errors.Is(err, httpx.ErrBodyTooLarge):
 		v.kind, v.transient = httpx.KindUnusable, false
 		return v, httpx.ErrBodyTooLarge

@@ -1,77 +1,94 @@
 package main
 
 import (
+	"flag"
+	"io"
 	"strconv"
 	"strings"
 )
 
 // A command is what the command line asks for.
 type command struct {
-	help, version, healthcheck, dev bool
-	config                          string // path of a file with settings
-	flags                           layer
+	help, version, healthcheck, printConfig, dev bool
+	config                                       string // path of a file with settings
+	flags                                        layer
 }
 
-// A commandFlag is one flag: what it does with its value.
-type commandFlag struct {
-	boolean bool // it needs no value, and then has the value "true"
-	take    func(text string)
-}
-
-// parseArgs reads the command line, which has the syntax of package flag. That
-// package is not used, because it stops at the first mistake, and its errors repeat
-// values, which may be secrets. Of arguments, only the names of flags are repeated.
+// parseArgs reads the command line. Package flag stops at the first mistake, and
+// its errors repeat values, which may be secrets: so its errors are dropped, the
+// mistake is told from the argument that it stopped at, and it goes on after that.
+// Of arguments, only the names of flags are repeated.
 func parseArgs(args []string, p *problems) command {
 	c := command{flags: layer{name: "flags", values: make(map[string]value)}}
-	flags := c.known(p)
-	for i := 0; i < len(args); i++ {
-		name, text, hasValue := strings.Cut(args[i], "=")
-		name, dashed := strings.CutPrefix(name, "-")
-		name = strings.TrimPrefix(name, "-")
-		known, ok := flags[name]
-		hasNext := i+1 < len(args)
-		switch {
-		case !dashed || strings.HasPrefix(name, "-") || !isName(strings.ReplaceAll(name, "-", "_")):
-			p.addOther("argument number %d is no flag, and nothing else is expected", i+1)
-		case !ok:
-			p.addOther("there is no flag -%s", name)
-			if !hasValue && hasNext && !strings.HasPrefix(args[i+1], "-") {
-				i++ // likely to be its value
-			}
-		case hasValue:
-			known.take(text)
-		case known.boolean:
-			known.take("true")
-		case hasNext:
-			i++
-			known.take(args[i])
-		default:
-			p.addOther("the flag -%s needs a value", name)
+	flags := flag.NewFlagSet("acs-auth-server", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	rest := len(args) // how many arguments follow the last flag that was taken
+	c.declare(p, func(name string, boolean bool, take func(text string)) {
+		define := flags.Func
+		if boolean {
+			define = flags.BoolFunc // it needs no value, and then has the value "true"
+		}
+		define(name, "", func(text string) error {
+			rest = flags.NArg()
+			take(text)
+			return nil
+		})
+	})
+	for rest > 0 {
+		_ = flags.Parse(args[len(args)-rest:])
+		if rest > 0 {
+			rest -= refuse(args, len(args)-rest, flags, p)
 		}
 	}
 	return c
 }
 
-// known returns the flags that there are, by name.
-func (c *command) known(p *problems) map[string]commandFlag {
-	flags := map[string]commandFlag{
-		"config": {take: func(path string) { c.config = path }},
+// refuse reports the argument at which package flag has stopped, and returns how
+// many to leave out.
+func refuse(args []string, at int, flags *flag.FlagSet, p *problems) int {
+	name, dashed := strings.CutPrefix(args[at], "-")
+	name, _, hasText := strings.Cut(strings.TrimPrefix(name, "-"), "=")
+	switch {
+	case !dashed || strings.HasPrefix(name, "-") || !isName(strings.ReplaceAll(name, "-", "_")):
+		p.addOther("argument number %d is no flag, and nothing else is expected", at+1)
+	case flags.Lookup(name) != nil:
+		p.addOther("the flag -%s needs a value", name)
+	default:
+		p.addOther("there is no flag -%s", name)
+		if !hasText && at+1 < len(args) && !strings.HasPrefix(args[at+1], "-") {
+			return 2 // the next is likely to be its value
+		}
 	}
+	return 1
+}
+
+// declare names the flags that there are, and what each does with its value. What is
+// wrong with a value goes to p, so that package flag sees no mistake in any.
+func (c *command) declare(p *problems, add func(name string, boolean bool, take func(text string))) {
+	add("config", false, func(path string) {
+		switch {
+		case path == "":
+			p.addOther("the flag -config needs the path of a file")
+		case c.config != "" && c.config != path:
+			p.addOther("the flag -config names two files, and can name one")
+		}
+		c.config = path
+	})
 	for name, target := range map[string]*bool{
-		"help": &c.help, "h": &c.help, "version": &c.version, "healthcheck": &c.healthcheck, "dev": &c.dev,
+		"help": &c.help, "h": &c.help, "version": &c.version,
+		"healthcheck": &c.healthcheck, "print-config": &c.printConfig, "dev": &c.dev,
 	} {
-		flags[name] = commandFlag{boolean: true, take: func(text string) {
+		add(name, true, func(text string) {
 			on, err := strconv.ParseBool(text)
 			if err != nil {
 				p.addOther("the flag -%s must be true or false", name)
 			}
 			*target = on
-		}}
+		})
 	}
 	for _, st := range allSettings() {
-		flags[st.flag()] = commandFlag{boolean: st.boolean, take: func(text string) { c.set(st, text, p) }}
+		add(st.flag(), st.boolean, func(text string) { c.set(st, text, p) })
 	}
-	return flags
 }
 
 // set takes in the flag of a setting.

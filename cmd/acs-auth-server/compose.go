@@ -5,9 +5,13 @@ import (
 	"log/slog"
 	"net/http"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/graphmap"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/obo"
 )
 
@@ -18,12 +22,25 @@ type parts struct {
 	handler       *acsauth.Handler
 	credentials   []*credential
 	database      *database // nil: the store is none
+	keyPair       *keyPair  // nil: plain HTTP
 }
 
 // Surroundings are what the parts share, and what is no setting.
 type surroundings struct {
 	client        *http.Client // nil: each part has one of its own
 	logger, audit *slog.Logger
+	meters        metric.MeterProvider // nil: OpenTelemetry's global one
+	tracers       trace.TracerProvider // nil: OpenTelemetry's global one
+}
+
+// observe returns what observes the calls to an upstream.
+func (around surroundings) observe(upstream string) *outbound.Observer {
+	return outbound.New(upstream, around.meters, around.tracers)
+}
+
+// telemetry is whom acsauth tells what happens.
+func (around surroundings) telemetry() acsauth.TelemetryConfig {
+	return acsauth.TelemetryConfig{MeterProvider: around.meters, TracerProvider: around.tracers}
 }
 
 // compose makes the parts that s describes. It does no network I/O. If something
@@ -48,6 +65,7 @@ func compose(s *settings, around surroundings, p *problems) parts {
 		}
 	}
 	made.service = newService(s, identities, mapper, around, p)
+	made.keyPair = openKeyPair(s, around, p)
 	if p.any() {
 		return made
 	}
@@ -55,11 +73,20 @@ func compose(s *settings, around surroundings, p *problems) parts {
 		Authenticator: made.authenticator,
 		Service:       made.service,
 		Timeout:       s.requestTimeout,
+		UserRate:      s.userRate.perSecond,
+		UserBurst:     s.userRate.burst,
+		MaxConcurrent: s.maxRequests,
 		Logger:        around.logger,
 		Observe:       observe,
+		Telemetry:     around.telemetry(),
 	})
 	if err != nil {
-		p.blame(err, map[string]string{"Timeout": "REQUEST_TIMEOUT"})
+		p.blame(err, map[string]string{
+			"Timeout":       "REQUEST_TIMEOUT",
+			"UserRate":      "RATE_LIMIT_PER_USER",
+			"UserBurst":     "RATE_LIMIT_PER_USER",
+			"MaxConcurrent": "MAX_CONCURRENT_REQUESTS",
+		})
 	}
 	made.handler = handler
 	return made
@@ -78,6 +105,7 @@ func newAuthenticator(s *settings, around surroundings, p *problems) *acsauth.Au
 		DebugErrors:    s.debugErrors,
 		HTTPClient:     around.client,
 		Logger:         around.logger,
+		Telemetry:      around.telemetry(),
 	})
 	if err != nil {
 		p.blame(err, map[string]string{
@@ -99,9 +127,11 @@ func newIdentities(s *settings, c *credential, around surroundings, p *problems)
 		ConnectionString: s.acsConnectionString.Reveal(),
 		Endpoint:         s.acsEndpoint,
 		APIVersion:       s.acsAPIVersion,
-		HTTPClient:       around.client,
+		HTTPClient:       around.limited(s.maxPerUpstream),
 		AttemptTimeout:   s.upstreamTimeout,
 		Logger:           around.logger,
+		MeterProvider:    around.meters,
+		TracerProvider:   around.tracers,
 	}
 	if tokens := newSignIn(s, c, around, p); tokens != nil {
 		cfg.Credential = acsidentity.BearerToken(tokens.token)
@@ -127,9 +157,11 @@ func newGraphMapper(s *settings, c *credential, around surroundings, p *problems
 		BaseURL:        s.graphBaseURL,
 		ExtensionName:  s.extensionName,
 		AdoptUntil:     s.adoptUntil,
-		HTTPClient:     around.client,
+		HTTPClient:     around.limited(s.maxPerUpstream),
 		AttemptTimeout: s.upstreamTimeout,
 		Logger:         around.logger,
+		MeterProvider:  around.meters,
+		TracerProvider: around.tracers,
 		Unsigned: map[string]graphmap.Policy{
 			unsignedRefuse: graphmap.RefuseUnsigned,
 			unsignedAdopt:  graphmap.AdoptUnsigned,
@@ -168,11 +200,13 @@ func newTokens(s *settings, c *credential, around surroundings, p *problems) *ob
 		Credential:      c.forOBO(),
 		AuthorityHost:   s.authorityHost,
 		Scopes:          []string{s.graphScope},
-		HTTPClient:      around.client,
+		HTTPClient:      around.limited(s.maxPerUpstream),
 		Timeout:         2 * s.upstreamTimeout, // of which an attempt gets half
 		CacheMaxEntries: s.tokenCache().entries,
 		CacheMaxBytes:   s.tokenCache().bytes,
 		Logger:          around.logger,
+		MeterProvider:   around.meters,
+		TracerProvider:  around.tracers,
 	})
 	if err != nil {
 		p.blame(err, map[string]string{
@@ -201,6 +235,7 @@ func newService(s *settings, identities *acsidentity.Client, mapper acsauth.Iden
 		CacheMaxBytes:   s.cacheMaxBytes - forTokens.bytes,
 		Logger:          around.logger,
 		Audit:           around.audit,
+		Telemetry:       around.telemetry(),
 	}
 	for _, scope := range s.acsTokenScopes {
 		cfg.Tokens.Scopes = append(cfg.Tokens.Scopes, acsidentity.Scope(scope))

@@ -53,9 +53,10 @@ func (c *credential) present() error {
 // sign in to ACS. What is not there, or not needed, is nil.
 func chooseCredentials(s *settings, around surroundings, p *problems) (forOBO, forACS *credential) {
 	var found []string
+	var only string // the setting of the one in found, if it is one
 	for _, kind := range credentialKinds {
 		if kind.present(s) {
-			found = append(found, kind.name)
+			found, only = append(found, kind.name), kind.setting
 		}
 	}
 	made := make(map[string]*credential) // one of each kind, whatever it is for
@@ -71,6 +72,7 @@ func chooseCredentials(s *settings, around surroundings, p *problems) (forOBO, f
 			return nil
 		case named == "":
 			named = found[0]
+			s.inferred(setting, named, only)
 		}
 		if made[named] == nil {
 			made[named] = newCredential(s, named, setting, around, p)
@@ -86,6 +88,7 @@ func chooseCredentials(s *settings, around surroundings, p *problems) (forOBO, f
 		forACS = choose("ACS_CREDENTIAL", s.acsCredential)
 	case needACS:
 		forACS = forOBO
+		s.inferred("ACS_CREDENTIAL", s.origins["OBO_CREDENTIAL"].value, "OBO_CREDENTIAL")
 	}
 	return forOBO, forACS
 }

@@ -31,7 +31,7 @@ func newManagedIdentity(s *settings, around surroundings) (*managedIdentity, err
 		httpClient = directClient()
 	}
 	client, err := managedidentity.New(managedidentity.UserAssignedClientID(s.managedIdentity),
-		managedidentity.WithHTTPClient(&identityClient{httpx.Harden(httpClient)}))
+		managedidentity.WithHTTPClient(&identityClient{around.observe("identity").Client(httpx.Harden(httpClient))}))
 	if err != nil {
 		// Never MSAL's own text: it may repeat an address of the platform's.
 		source, _ := managedidentity.GetSource()

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
@@ -17,15 +18,7 @@ import (
 // runDev runs the server against an embedded cloud. Nothing else in the server
 // knows of it: it is where the settings point to.
 func runDev(ctx context.Context, c command, env layer, stdout, stderr io.Writer, p *problems) int {
-	ignored := dropAzure(&env)
-	layers := []layer{c.flags, env}
-	refuseAzure(c.flags, p)
-	if c.config != "" {
-		file := readFile(c.config, p)
-		refuseAzure(file, p)
-		layers = append(layers, file)
-	}
-
+	layers, ignored := devSources(c, env, p)
 	embedded, err := cloud.Start(cloud.Config{})
 	if err != nil {
 		fmt.Fprintf(stderr, "acs-auth-server: starting the embedded cloud: %v\n", err)
@@ -42,12 +35,17 @@ func runDev(ctx context.Context, c command, env layer, stdout, stderr io.Writer,
 	azure := devSettings(embedded)
 	layers = append(layers, azure)
 	s := load(layers, true, p)
+	certFile := s.tlsCertFile // which the other terminal may have to look for from elsewhere
+	if path, err := filepath.Abs(certFile); certFile != "" && err == nil {
+		certFile = path
+	}
 	s.stdout = stdout
 	return serve(ctx, s, embedded.HTTPClient(), stderr, p, func(addr net.Addr) error {
 		alice := embedded.Entra.AddUser(cloud.User{Name: "Alice"})
 		life := cloud.TokenOptions{Lifetime: guideTokenLife}
 		return guide{
-			url:        "http://" + addr.String(),
+			url:        s.scheme() + "://" + addr.String(),
+			certFile:   certFile,
 			token:      embedded.Entra.UserToken(alice, life),
 			teamsToken: embedded.Entra.TeamsToken(alice, life),
 			azure:      azure,
@@ -57,24 +55,52 @@ func runDev(ctx context.Context, c command, env layer, stdout, stderr io.Writer,
 	})
 }
 
+// devSources returns the layers above that of -dev, and the names of the settings
+// in the environment that are left out.
+func devSources(c command, env layer, p *problems) (layers []layer, ignored []string) {
+	ignored = dropAzure(&env)
+	layers = []layer{c.flags, env}
+	refuseAzure(c.flags, p)
+	if c.config != "" {
+		file := readFile(c.config, p)
+		refuseAzure(file, p)
+		layers = append(layers, file)
+	}
+	return layers, ignored
+}
+
+// devName is that of the layer below, and where its values come from.
+const devName = "-dev"
+
 // devSettings returns the settings that point to the embedded cloud, and what is
 // different by default.
 func devSettings(c *cloud.Cloud) layer {
+	return devLayer(c.TenantID, c.ClientID, c.ClientSecret, c.Entra.URL, c.Graph.URL, c.ACS.ConnectionString())
+}
+
+// devOutline is devSettings for a cloud that has not been started: it stands for
+// any.
+func devOutline() layer {
+	const nowhere = "https://127.0.0.1"
+	return devLayer(cloud.DefaultTenantID, cloud.DefaultClientID, "secret", nowhere, nowhere, "endpoint="+nowhere+"/;accesskey=AAAA")
+}
+
+func devLayer(tenantID, clientID, clientSecret, authorityHost, graphBaseURL, connectionString string) layer {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // it never fails
-	l := layer{name: "-dev", values: make(map[string]value)}
+	l := layer{name: devName, values: make(map[string]value)}
 	for name, text := range map[string]string{
-		"AZURE_TENANT_ID":       c.TenantID,
-		"AZURE_CLIENT_ID":       c.ClientID,
-		"AZURE_CLIENT_SECRET":   c.ClientSecret,
-		"AZURE_AUTHORITY_HOST":  c.Entra.URL,
-		"ACS_CONNECTION_STRING": c.ACS.ConnectionString(),
-		"GRAPH_BASE_URL":        c.Graph.URL,
+		"AZURE_TENANT_ID":       tenantID,
+		"AZURE_CLIENT_ID":       clientID,
+		"AZURE_CLIENT_SECRET":   clientSecret,
+		"AZURE_AUTHORITY_HOST":  authorityHost,
+		"ACS_CONNECTION_STRING": connectionString,
+		"GRAPH_BASE_URL":        graphBaseURL,
 		"GRAPH_MAPPING_KEYS":    base64.StdEncoding.EncodeToString(key),
 		"DEBUG_ERRORS":          "true",
 		"SHUTDOWN_DELAY":        "0s",
 	} {
-		l.values[name] = value{text: text, where: "-dev"}
+		l.values[name] = value{text: text, where: devName}
 	}
 	return l
 }

@@ -16,7 +16,8 @@ const guideTokenLife = 24 * time.Hour
 type guide struct {
 	url               string // of the server
 	token, teamsToken string
-	azure             layer // the settings that point to the embedded cloud
+	certFile          string // of the server; "": it speaks plain HTTP
+	azure             layer  // the settings that point to the embedded cloud
 	caFile            string
 	ignored           []string // settings in the environment
 }
@@ -31,6 +32,11 @@ func (g guide) write(w io.Writer) error {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 
+	curl := "curl -i"
+	if g.certFile != "" {
+		curl += " --cacert " + quote(g.certFile)
+	}
+
 	say("# acs-auth-server listens on %s.", g.url)
 	say("# Microsoft Entra ID, Microsoft Graph and Azure Communication Services (ACS) are")
 	say("# embedded stand-ins, which are on this machine and forget everything when the")
@@ -43,17 +49,17 @@ func (g guide) write(w io.Writer) error {
 	say("export TOKEN=%s", quote(g.token))
 
 	say("\n# Create Alice's ACS identity: 201.")
-	say(`curl -i -X POST %s/api/user -H "Authorization: Bearer $TOKEN"`, g.url)
+	say(`%s -X POST %s/api/user -H "Authorization: Bearer $TOKEN"`, curl, g.url)
 	say("\n# Again. It is there already: 200.")
-	say(`curl -i -X POST %s/api/user -H "Authorization: Bearer $TOKEN"`, g.url)
+	say(`%s -X POST %s/api/user -H "Authorization: Bearer $TOKEN"`, curl, g.url)
 	say("\n# Get an ACS access token for it: 201.")
-	say(`curl -i %s/api/token -H "Authorization: Bearer $TOKEN"`, g.url)
+	say(`%s %s/api/token -H "Authorization: Bearer $TOKEN"`, curl, g.url)
 	say("\n# Delete the identity, its tokens and the mapping to it: 204.")
-	say(`curl -i -X DELETE %s/api/user -H "Authorization: Bearer $TOKEN"`, g.url)
+	say(`%s -X DELETE %s/api/user -H "Authorization: Bearer $TOKEN"`, curl, g.url)
 
 	say("\n# Alice's token for Teams, and an ACS access token as a Teams user for it: 201.")
 	say("export TEAMS_TOKEN=%s", quote(g.teamsToken))
-	say(`curl -i %s/api/token/teams -H "Authorization: Bearer $TOKEN" -H "teams-user-aad-token: $TEAMS_TOKEN"`, g.url)
+	say(`%s %s/api/token/teams -H "Authorization: Bearer $TOKEN" -H "teams-user-aad-token: $TEAMS_TOKEN"`, curl, g.url)
 
 	say("\n# With these, the examples use the same cloud, and so does a second server:")
 	say("#   acs-auth-server -listen-addr 127.0.0.1:5001")

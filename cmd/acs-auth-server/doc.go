@@ -5,6 +5,7 @@
 //	acs-auth-server -dev                  everything on one machine, without Azure
 //	acs-auth-server -config server.env    settings from a file
 //	acs-auth-server -help                 all settings with their defaults
+//	acs-auth-server -print-config         what is in force, and where it comes from
 //	acs-auth-server -healthcheck          exit 0 if the running server is up
 //
 // Settings come from flags, environment variables and a file of NAME=value lines,

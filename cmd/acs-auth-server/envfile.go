@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 )
@@ -10,6 +13,9 @@ import (
 func readFile(path string, p *problems) layer {
 	content, err := os.ReadFile(path)
 	if err != nil {
+		if path := (*fs.PathError)(nil); errors.As(err, &path) {
+			err = path.Err // the name may be anything
+		}
 		p.addOther("the file of -config cannot be read: %v", err)
 		return layer{}
 	}
@@ -21,7 +27,7 @@ func readFile(path string, p *problems) layer {
 	file := layer{name: path, values: make(map[string]value)}
 	for _, line := range values {
 		if !known(line.name) {
-			p.addOther("%s: line %d: there is no setting of the name %s", path, line.number, line.name)
+			p.addOther("%s: line %d: there is no setting of the name %s", path, line.number, cmp.Or(line.title(), "before its equals sign"))
 			continue
 		}
 		file.values[line.name] = value{text: line.value, where: fmt.Sprintf("%s, line %d", path, line.number)}
@@ -35,10 +41,20 @@ type fileLine struct {
 	name, value string
 }
 
+// title returns the name for a report. It is empty if nothing follows the name but
+// padding: then it may be no name but a secret in base64.
+func (line fileLine) title() string {
+	if strings.Trim(line.value, "=") == "" {
+		return ""
+	}
+	return line.name
+}
+
 // parseFile takes apart lines of the form NAME=value. Empty lines and those that
 // begin with # are skipped; one pair of quotes around a value is dropped, and
-// nothing is escaped. Mistakes name a line and repeat nothing that could be a
-// secret.
+// nothing else means anything but itself: values hold passwords, which a # must not
+// cut off, nor a backslash or a dollar sign change. Mistakes name a line and repeat
+// nothing that could be a secret.
 func parseFile(content string) (lines []fileLine, mistakes []string) {
 	first := make(map[string]int)
 	number := 0
@@ -54,12 +70,13 @@ func parseFile(content string) (lines []fileLine, mistakes []string) {
 			mistakes = append(mistakes, fmt.Sprintf("line %d: not of the form NAME=value", number))
 			continue
 		}
+		line := fileLine{number, name, unquote(strings.TrimSpace(value))}
 		if first[name] != 0 {
-			mistakes = append(mistakes, fmt.Sprintf("line %d: %s is in line %d already", number, name, first[name]))
+			mistakes = append(mistakes, fmt.Sprintf("line %d: %s is in line %d already", number, cmp.Or(line.title(), "the same name"), first[name]))
 			continue
 		}
 		first[name] = number
-		lines = append(lines, fileLine{number, name, unquote(strings.TrimSpace(value))})
+		lines = append(lines, line)
 	}
 	return lines, mistakes
 }

@@ -18,14 +18,18 @@ Usage:
 
   -dev            start everything on this machine, without Azure, to try it out
   -config FILE    read settings from a file of NAME=value lines
+  -print-config   print the settings that are in force, in the form of such a file
+                  and without secrets, and where each comes from; start nothing
   -healthcheck    ask the server that runs with these settings for /healthz, and
                   exit 0 if it is up, or else 1
   -version        print the version
   -help, -h       print this
 
-Settings, with the names of their environment variables, which the file uses too.
-A flag beats the environment, which beats the file. Secrets have no flag: NAME_FILE
-names a file that holds the value.
+Settings, with the names of their environment variables, which the file uses too,
+and their flags: -flag VALUE, -flag=VALUE, or -flag alone for true. A flag beats the
+environment, which beats the file, which beats the default. Secrets have no flag:
+NAME_FILE names a file that holds the value. What is empty, or a placeholder such as
+<your_client_id>, counts as not set. Durations are written 30s, 2m or 1h30m.
 `)
 	for _, g := range groups() {
 		fmt.Fprintf(w, "\n%s\n", g.title)
@@ -40,26 +44,34 @@ func printSetting(w io.Writer, st setting) {
 	if st.secret {
 		other = st.fileName()
 	}
-	fmt.Fprintf(w, "\n  %s, %s%s\n", st.name, other, standard(st))
+	standard := st.standard()
+	if standard != "" {
+		standard = " (" + standard + ")"
+	}
+	fmt.Fprintf(w, "\n  %s, %s%s\n", st.name, other, standard)
 	for _, line := range wrap(st.meaning, 72) {
 		fmt.Fprintf(w, "      %s\n", line)
 	}
 	if len(st.aliases) > 0 {
-		for i, line := range wrap("also: "+strings.Join(st.aliases, ", "), 72) {
+		also := "also: " + strings.Join(st.aliases, ", ")
+		if strings.HasSuffix(also, "__0") {
+			also += ", __1 and so on"
+		}
+		for i, line := range wrap(also, 72) {
 			fmt.Fprintf(w, "      %s%s\n", strings.Repeat(" ", min(i, 1)*6), line)
 		}
 	}
 }
 
-// standard tells what holds without a setting.
-func standard(st setting) string {
+// standard tells what holds without a setting. It is empty if nothing does.
+func (st setting) standard() string {
 	switch {
 	case st.required:
-		return " (required)"
+		return "required"
 	case st.fallback != "":
-		return " (default " + st.fallback + ")"
+		return "default " + st.fallback
 	case st.otherwise != "":
-		return " (default: " + st.otherwise + ")"
+		return "default: " + st.otherwise
 	}
 	return ""
 }

@@ -12,8 +12,9 @@ import (
 // can be reported at once. No text in it repeats a value: somebody may have put a
 // secret where none belongs.
 type problems struct {
-	list []problem
-	from map[string]string // setting -> where its value comes from
+	list    []problem
+	from    map[string]string // setting -> where its value comes from
+	outcome string            // what came of it. Default: "did not start"
 }
 
 // A problem is one mistake.
@@ -99,7 +100,7 @@ func (p *problems) write(w io.Writer) {
 	if n := len(p.list); n != 1 {
 		things = fmt.Sprintf("%d things are", n)
 	}
-	fmt.Fprintf(w, "acs-auth-server did not start, because %s wrong with its settings:\n", things)
+	fmt.Fprintf(w, "acs-auth-server %s, because %s wrong with its settings:\n", cmp.Or(p.outcome, "did not start"), things)
 	for i, known := range p.list {
 		if i == 0 || known.setting == "" || known.setting != p.list[i-1].setting {
 			fmt.Fprintln(w)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -29,6 +30,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	case c.version:
 		fmt.Fprintln(stdout, "acs-auth-server", version())
 		return exitOK
+	case c.printConfig:
+		return printConfig(c, environment(environ), stdout, stderr, p)
 	case c.dev && !c.healthcheck:
 		return runDev(ctx, c, environment(environ), stdout, stderr, p)
 	}
@@ -41,12 +44,12 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	s := load(layers, c.dev, p)
 	s.stdout = stdout
 	if c.healthcheck {
-		// It needs no other setting than the address.
-		if misread || p.has("LISTEN_ADDR") || p.has("PORT") {
+		// It needs no other setting than those of the listener.
+		if misread || slices.ContainsFunc([]string{"LISTEN_ADDR", "PORT", "TLS_CERT_FILE", "TLS_KEY_FILE"}, p.has) {
 			p.write(stderr)
 			return exitFailure
 		}
-		return checkHealth(ctx, s.listenAddr, stderr)
+		return checkHealth(ctx, s, stderr)
 	}
 	return serve(ctx, s, nil, stderr, p, announceNothing)
 }
@@ -86,7 +89,7 @@ func announceNothing(net.Addr) error { return nil }
 
 // logStart tells what has been started, and what of it is for development only.
 func logStart(ctx context.Context, logger *slog.Logger, s *settings, addr net.Addr) {
-	logger.InfoContext(ctx, "listening", "address", addr.String(), "version", version(),
+	logger.InfoContext(ctx, "listening", "address", addr.String(), "tls", s.tlsCertFile != "", "version", version(),
 		"tenant", s.tenantID, "cloud", s.cloud, "authority", s.authorityHost, "store", s.mappingStore)
 	if s.debugErrors && !s.dev {
 		logger.WarnContext(ctx, "DEBUG_ERRORS tells callers what is behind the API: for development only")

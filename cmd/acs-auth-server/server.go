@@ -34,9 +34,9 @@ type server struct {
 // handler returns everything that answers requests. There is no ServeMux, because
 // the API's paths match exactly, and a mux would clean and redirect.
 func (s *server) handler() http.Handler {
+	api := allowOrigins(s.settings.corsOrigins, s.parts.handler)
 	root := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
+		s.setHeaders(w.Header())
 		switch r.URL.Path {
 		case healthPath:
 			s.serveHealth(w, r)
@@ -45,7 +45,7 @@ func (s *server) handler() http.Handler {
 		case openAPIPath:
 			s.serveOpenAPI(w, r)
 		default:
-			s.parts.handler.ServeHTTP(w, r)
+			api.ServeHTTP(w, r)
 		}
 	})
 	return acsauth.WithRequestID(logAccess(root, s.route, s.logger))
@@ -90,7 +90,7 @@ func (s *server) serve(listener net.Listener) error {
 		})
 	}
 	group.Go(func() error {
-		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.parts.keyPair.serve(web, listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("accepting connections: %w", err)
 		}
 		return nil

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
 // A setting is one row of the table of settings.
@@ -31,6 +33,10 @@ type setting struct {
 	// strict: a placeholder is a mistake, not a missing value, because the
 	// default allows more than whoever wrote it had in mind.
 	strict bool
+
+	// shown returns what may be shown of a secret, and whether that is all of it.
+	// nil: nothing.
+	shown func(s *settings) (text string, all bool)
 
 	// parse puts a value into s. Its error goes on after the setting's name, and
 	// does not repeat the value.
@@ -69,6 +75,31 @@ func (st setting) flag() string {
 
 func text(field func(*settings) *string) func(*settings, string) error {
 	return func(s *settings, value string) error {
+		*field(s) = value
+		return nil
+	}
+}
+
+// serviceURL takes the address of a service that gets credentials.
+func serviceURL(field func(*settings) *string) func(*settings, string) error {
+	return func(s *settings, value string) error {
+		if _, err := httpx.ParseBaseURL(value); err != nil {
+			return err
+		}
+		*field(s) = value
+		return nil
+	}
+}
+
+// scope takes one scope to ask for.
+func scope(field func(*settings) *string) func(*settings, string) error {
+	return func(s *settings, value string) error {
+		if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			return errors.New("must be one scope of printable ASCII characters, without spaces")
+		}
+		if u, err := url.Parse(value); err != nil || u.User != nil {
+			return errors.New("must be a resource and a permission of it, such as https://graph.microsoft.com/.default, without user information")
+		}
 		*field(s) = value
 		return nil
 	}

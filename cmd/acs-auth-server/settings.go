@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"io"
 	"log/slog"
 	"net"
@@ -13,8 +12,9 @@ import (
 // Settings are what the server is put together from, after their defaults have
 // been filled in. See the tables for what they mean.
 type settings struct {
-	dev   bool              // everything is on this machine
-	files map[string]string // that secrets were read from, by setting
+	dev     bool              // everything is on this machine
+	files   map[string]string // that secrets were read from, by setting
+	origins map[string]origin // of what is in force, by setting
 
 	// Microsoft Entra ID
 	tenantID, clientID string
@@ -88,21 +88,23 @@ func (s *settings) complete() {
 	if !ok {
 		preset = clouds[cloudPublic] // so that nothing is reported but AZURE_CLOUD
 	}
-	s.authorityHost = cmp.Or(s.authorityHost, preset.authorityHost)
+	s.infer("AZURE_AUTHORITY_HOST", &s.authorityHost, preset.authorityHost, "AZURE_CLOUD")
 	s.federationAudience = preset.federationAudience
-	s.graphBaseURL = cmp.Or(s.graphBaseURL, preset.graphBaseURL)
-	s.graphScope = cmp.Or(s.graphScope, preset.graphScope)
-	s.acsEntraScope = cmp.Or(s.acsEntraScope, preset.acsEntraScope)
+	s.infer("GRAPH_BASE_URL", &s.graphBaseURL, preset.graphBaseURL, "AZURE_CLOUD")
+	s.infer("GRAPH_SCOPE", &s.graphScope, preset.graphScope, "AZURE_CLOUD")
+	s.infer("ACS_ENTRA_SCOPE", &s.acsEntraScope, preset.acsEntraScope, "AZURE_CLOUD")
 	if len(s.teamsClients) == 0 && s.clientID != "" {
 		s.teamsClients = []string{s.clientID}
+		s.inferred("TEAMS_CLIENT_IDS", s.clientID, "AZURE_CLIENT_ID")
 	}
-	if s.listenAddr == "" {
-		host := ""
-		if s.dev {
-			host = "127.0.0.1"
-		}
-		s.listenAddr = net.JoinHostPort(host, s.port)
+	if len(s.allowedTenants) == 0 {
+		s.inferred("ALLOWED_TENANTS", s.tenantID, "AZURE_TENANT_ID") // by acsauth
 	}
+	host := ""
+	if s.dev {
+		host = "127.0.0.1"
+	}
+	s.infer("LISTEN_ADDR", &s.listenAddr, net.JoinHostPort(host, s.port), "PORT")
 }
 
 // tokenCache is the part of the caches that is for exchanged tokens: half of the
@@ -170,6 +172,14 @@ func (s *settings) checkSigning(p *problems) {
 	if !adopt && !s.adoptUntil.IsZero() {
 		p.addFirst("GRAPH_ADOPT_UNTIL", "has a meaning only with GRAPH_UNSIGNED_MAPPINGS=adopt")
 	}
+}
+
+// scheme is that of the server's addresses.
+func (s *settings) scheme() string {
+	if s.tlsCertFile != "" {
+		return "https"
+	}
+	return "http"
 }
 
 // isLoopback reports whether only this machine can reach a listener at addr.

@@ -47,7 +47,7 @@ func acsSettings() []setting {
 			otherwise: acsidentity.EntraScope + " in the public cloud",
 			example:   acsidentity.EntraScope,
 			meaning:   "scope of that sign-in",
-			parse:     text(func(s *settings) *string { return &s.acsEntraScope }),
+			parse:     scope(func(s *settings) *string { return &s.acsEntraScope }),
 		},
 		{
 			name:      "ACS_RESOURCE_ID",

@@ -83,7 +83,7 @@ func entraSettings() []setting {
 			otherwise: "that of AZURE_CLOUD",
 			example:   acsauth.DefaultAuthorityHost,
 			meaning:   "address of Microsoft Entra ID",
-			parse:     text(func(s *settings) *string { return &s.authorityHost }),
+			parse:     serviceURL(func(s *settings) *string { return &s.authorityHost }),
 		},
 		{
 			name:     "REQUIRED_SCOPE",

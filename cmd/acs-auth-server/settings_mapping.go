@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
@@ -30,6 +32,7 @@ func mappingSettings() []setting {
 			fallback: storeGraph,
 			example:  storeGraph,
 			meaning:  "where mappings are kept: graph, an open extension of the user in Microsoft Graph; sqlite:FILE; postgres://USER:PASSWORD@HOST/DATABASE; tables:CONNECTION_STRING, of Azure Table storage or Cosmos DB; or memory, which forgets them when the server ends",
+			shown:    func(s *settings) (string, bool) { return s.mappingStore, s.storeAddress.Reveal() == "" },
 			parse:    mappingStore,
 		},
 		{
@@ -39,7 +42,7 @@ func mappingSettings() []setting {
 			otherwise: "that of AZURE_CLOUD",
 			example:   "https://graph.microsoft.com/v1.0",
 			meaning:   "address of Microsoft Graph, with its version",
-			parse:     text(func(s *settings) *string { return &s.graphBaseURL }),
+			parse:     serviceURL(func(s *settings) *string { return &s.graphBaseURL }),
 		},
 		{
 			name:      "GRAPH_SCOPE",
@@ -47,7 +50,7 @@ func mappingSettings() []setting {
 			otherwise: "that of AZURE_CLOUD",
 			example:   "https://graph.microsoft.com/.default",
 			meaning:   "scope that tokens for Graph are asked for; never derived from GRAPH_BASE_URL",
-			parse:     text(func(s *settings) *string { return &s.graphScope }),
+			parse:     scope(func(s *settings) *string { return &s.graphScope }),
 		},
 		{
 			name:     "GRAPH_EXTENSION_NAME",
@@ -65,6 +68,7 @@ func mappingSettings() []setting {
 			otherwise: "required, unless unsigned mappings are trusted",
 			example:   "<the output of: openssl rand -base64 32>",
 			meaning:   "keys in standard base64, at least 32 bytes each, separated by commas: the first signs mappings, all verify them",
+			shown:     func(s *settings) (string, bool) { return fmt.Sprintf("%d of them", len(s.mappingKeys)), false },
 			parse:     keys(func(s *settings) *[]acsauth.Secret { return &s.mappingKeys }),
 		},
 		{
@@ -86,7 +90,7 @@ func mappingSettings() []setting {
 		},
 		{
 			name:     "MAPPING_CACHE_TTL",
-			fallback: acsauth.DefaultMappingTTL.String(),
+			fallback: strings.Replace(acsauth.DefaultMappingTTL.String(), "m0s", "m", 1),
 			example:  "30s",
 			meaning:  "how long GET /api/token remembers a mapping; 0: never",
 			parse:    duration(func(s *settings) *time.Duration { return &s.mappingTTL }, 0),

@@ -53,12 +53,14 @@ func serverSettings() []setting {
 			otherwise: "plain HTTP",
 			example:   "/etc/acs-auth-server/tls.crt",
 			meaning:   "PEM file with the certificate of LISTEN_ADDR and its chain; read again when it changes",
+			strict:    true,
 			parse:     text(func(s *settings) *string { return &s.tlsCertFile }),
 		},
 		{
 			name:    "TLS_KEY_FILE",
 			example: "/etc/acs-auth-server/tls.key",
 			meaning: "PEM file with the private key of TLS_CERT_FILE; read again when it changes",
+			strict:  true,
 			parse:   text(func(s *settings) *string { return &s.tlsKeyFile }),
 		},
 		{

@@ -41,7 +41,7 @@ var table = []row{
 	{"OBO_CREDENTIAL", func(s *settings) any { return s.oboCredential }, "", "managed-identity", "managed-identity", []string{"m4lformed", "none"}},
 	{"AZURE_CLOUD", func(s *settings) any { return s.cloud }, "public", "china", "china", []string{"m4lformed"}},
 	{"AZURE_AUTHORITY_HOST", func(s *settings) any { return s.authorityHost }, "https://login.microsoftonline.com",
-		"https://login.example", "https://login.example", []string{"m4lformed", "http://m4lformed.example", "https://m4lformed.example/tenant"}},
+		"https://login.example", "https://login.example", []string{"m4lformed", "http://m4lformed.example", "https://m4lformed.example/tenant", "https://me:m4lformed@m4lformed.example"}},
 	{"REQUIRED_SCOPE", func(s *settings) any { return s.requiredScope }, "access_as_user", "chat", "chat", []string{"m4l formed"}},
 	{"ALLOWED_AUDIENCES", func(s *settings) any { return s.audiences }, []string(nil), "api://a, api://b", []string{"api://a", "api://b"}, []string{","}},
 	{"ALLOWED_CLIENT_IDS", func(s *settings) any { return s.allowedClients }, []string(nil), guid1 + "," + guid2, []string{guid1, guid2}, []string{"m4lformed", ",", "<m4lformed>"}},
@@ -51,7 +51,7 @@ var table = []row{
 		[]string{"m4lformed", "endpoint=https://a/", "endpoint=https://a/;accesskey=m4lformed!"}},
 	{"ACS_ENDPOINT", func(s *settings) any { return s.acsEndpoint }, "", "https://a", "https://a", []string{"m4lformed", "https://a/m4lformed"}},
 	{"ACS_CREDENTIAL", func(s *settings) any { return s.acsCredential }, "", "secret", "secret", []string{"m4lformed"}},
-	{"ACS_ENTRA_SCOPE", func(s *settings) any { return s.acsEntraScope }, "https://communication.azure.com//.default", "https://x/.default", "https://x/.default", nil},
+	{"ACS_ENTRA_SCOPE", func(s *settings) any { return s.acsEntraScope }, "https://communication.azure.com//.default", "https://x/.default", "https://x/.default", []string{"m4l formed", "https://me:m4lformed@x/.default"}},
 	{"ACS_RESOURCE_ID", func(s *settings) any { return s.acsResourceID }, "", guid1, guid1, []string{"m4lformed"}},
 	{"ACS_TOKEN_SCOPES", func(s *settings) any { return s.acsTokenScopes }, []string{"chat", "voip"}, "chat.join,voip.join", []string{"chat.join", "voip.join"},
 		[]string{"m4lformed", "chat,chat", ","}},
@@ -61,7 +61,7 @@ var table = []row{
 
 	{"MAPPING_STORE", func(s *settings) any { return s.mappingStore }, "graph", "memory", "memory",
 		[]string{"m4lformed", "sqlite:", "postgres://", "postgres://a:m4l%formed@host/db", "tables:m4lformed", "tables:AccountName=m4lformed"}},
-	{"GRAPH_BASE_URL", func(s *settings) any { return s.graphBaseURL }, "https://graph.microsoft.com/v1.0", "https://g/v1.0", "https://g/v1.0", []string{"m4lformed", "ftp://m4lformed"}},
+	{"GRAPH_BASE_URL", func(s *settings) any { return s.graphBaseURL }, "https://graph.microsoft.com/v1.0", "https://g/v1.0", "https://g/v1.0", []string{"m4lformed", "ftp://m4lformed", "https://me:m4lformed@g/v1.0", "https://g/v1.0?m4l"}},
 	{"GRAPH_SCOPE", func(s *settings) any { return s.graphScope }, "https://graph.microsoft.com/.default", "https://g/.default", "https://g/.default", []string{"m4l formed", "openid"}},
 	{"GRAPH_EXTENSION_NAME", func(s *settings) any { return s.extensionName }, "com.contoso.identityMapping", "com.example.map", "com.example.map", []string{"1m4lformed", "com.microsoft.m4lformed"}},
 	{"GRAPH_MAPPING_KEYS", func(s *settings) any { return len(s.mappingKeys) }, 0, key1 + "," + key1, 2, []string{"m4lformed", "bTRsZm9ybWVk", key1 + "," + key1}},
@@ -230,6 +230,7 @@ func TestSettingsTogether(t *testing.T) {
 		{"a managed identity besides", []string{"MANAGED_IDENTITY_CLIENT_ID=" + guid1}, []string{"OBO_CREDENTIAL is missing: there are several credentials (secret, managed-identity)"}},
 		{"a managed identity that is named but absent", []string{"OBO_CREDENTIAL=managed-identity"}, []string{"MANAGED_IDENTITY_CLIENT_ID is missing: OBO_CREDENTIAL asks for it"}},
 		{"no credential", []string{"AZURE_CLIENT_SECRET="}, []string{"AZURE_CLIENT_SECRET is missing: set it, or"}},
+		{"a tenant that makes no address", []string{"AZURE_TENANT_ID=m4l\nformed", "ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://a"}, []string{"AZURE_TENANT_ID must be"}},
 		{"two ways to ACS", []string{"ACS_ENDPOINT=https://a"}, []string{"ACS_ENDPOINT is set, and so is ACS_CONNECTION_STRING"}},
 		{"no way to ACS", []string{"ACS_CONNECTION_STRING="}, []string{"ACS_CONNECTION_STRING is missing"}},
 		{"an absent credential for ACS", []string{"ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://a", "ACS_CREDENTIAL=certificate"},
@@ -244,6 +245,7 @@ func TestSettingsTogether(t *testing.T) {
 		{"a secret and its file", []string{"AZURE_CLIENT_SECRET_FILE=/m4lformed"}, []string{"AZURE_CLIENT_SECRET is set (environment variable AZURE_CLIENT_SECRET), and so is the file"}},
 		{"a file that is not there", []string{"AZURE_CLIENT_SECRET=", "AZURE_CLIENT_SECRET_FILE=/m4lformed"}, []string{"AZURE_CLIENT_SECRET cannot be read from the file that AZURE_CLIENT_SECRET_FILE names: no such file"}},
 		{"a placeholder", []string{"AZURE_CLIENT_ID=<your_client_id>"}, []string{"AZURE_CLIENT_ID is missing: there is only a placeholder"}},
+		{"a placeholder for a certificate", []string{"TLS_CERT_FILE=<path>", "TLS_KEY_FILE=<path>"}, []string{"TLS_CERT_FILE is still a placeholder", "TLS_KEY_FILE is still a placeholder"}},
 		{"a placeholder for a secret", []string{"AZURE_CLIENT_SECRET=<your_secret>"}, []string{"AZURE_CLIENT_SECRET is missing"}},
 	}
 	for _, test := range tests {
@@ -321,6 +323,8 @@ func TestDependentDefaults(t *testing.T) {
 		{"LISTEN_ADDR beats PORT", []string{"LISTEN_ADDR=:1", "PORT=2"}, false, func(s *settings) any { return s.listenAddr }, ":1"},
 		{"-dev listens to this machine", nil, true, func(s *settings) any { return s.listenAddr }, "127.0.0.1:5000"},
 		{"-dev and PORT", []string{"PORT=8080"}, true, func(s *settings) any { return s.listenAddr }, "127.0.0.1:8080"},
+		{"numbered entries in order", []string{"CommunicationServices__Scopes__10=chat", "CommunicationServices__Scopes__2=voip", "CommunicationServices__Scopes__02=x", "CommunicationServices__Scopes__=x"}, false,
+			func(s *settings) any { return s.acsTokenScopes }, []string{"voip", "chat"}},
 		{"numbered entries", []string{"CommunicationServices__Scopes__0=voip", "CommunicationServices__Scopes__1=chat"}, false,
 			func(s *settings) any { return s.acsTokenScopes }, []string{"voip", "chat"}},
 	}

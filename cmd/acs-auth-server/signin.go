@@ -47,10 +47,12 @@ func newSignIn(s *settings, c *credential, around surroundings, p *problems) *ap
 		authority:  base.String() + "/" + s.tenantID,
 		clientID:   s.clientID,
 		scope:      s.acsEntraScope,
-		client:     &authorityClient{client: httpx.Harden(around.client), host: base.Host},
+		client:     &authorityClient{client: around.observe("entra").Client(httpx.Harden(around.client)), host: base.Host},
 	}
 	if _, err := app.msal(c.proofs.Current()); err != nil {
-		p.addFirst("AZURE_AUTHORITY_HOST", "makes no authority together with AZURE_TENANT_ID: %v", err)
+		if !p.has("AZURE_TENANT_ID") {
+			p.addFirst("AZURE_AUTHORITY_HOST", "makes no authority together with AZURE_TENANT_ID") // MSAL repeats both
+		}
 		return nil
 	}
 	return &appTokens{of: "the app", acquire: app.acquire, timeout: s.upstreamTimeout, logger: around.logger}

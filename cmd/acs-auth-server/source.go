@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,7 +61,7 @@ func knownNames() func(name string) bool {
 			known[name] = true
 		}
 	}
-	numbered := regexp.MustCompile(`__\d+$`)
+	numbered := regexp.MustCompile(`__(0|[1-9]\d{0,8})$`)
 	return func(name string) bool {
 		return known[name] || known[numbered.ReplaceAllString(name, "__0")]
 	}
@@ -67,7 +69,7 @@ func knownNames() func(name string) bool {
 
 // load reads the settings from layers, and reports whatever is wrong with them.
 func load(layers []layer, dev bool, p *problems) *settings {
-	s := &settings{dev: dev, files: make(map[string]string)}
+	s := &settings{dev: dev, files: make(map[string]string), origins: make(map[string]origin)}
 	p.from = make(map[string]string)
 	for _, st := range allSettings() {
 		if st.fallback != "" {
@@ -76,6 +78,7 @@ func load(layers []layer, dev bool, p *problems) *settings {
 			}
 		}
 		found, placeholder := lookup(layers, st, p)
+		s.origins[st.name] = originOf(st, found, placeholder)
 		switch {
 		case found.text != "":
 			p.from[st.name] = found.where
@@ -146,21 +149,28 @@ func (l layer) lookup(st setting, p *problems) (found value, placeholder string)
 }
 
 // value returns what the layer has under a name, without spaces around it. A name
-// that ends in __0 begins a list whose other entries are numbered on.
+// that ends in __0 is that of a list, whose entries are numbered.
 func (l layer) value(name string) value {
 	list, numbered := strings.CutSuffix(name, "__0")
 	if !numbered {
 		v := l.values[name]
 		return value{text: strings.TrimSpace(v.text), where: v.where}
 	}
-	var entries []string
-	for i := 0; ; i++ {
-		entry, ok := l.values[list+"__"+strconv.Itoa(i)]
-		if !ok {
-			return value{text: strings.Join(entries, ","), where: l.values[name].where}
+	entries := make(map[int]value)
+	for name, entry := range l.values {
+		digits, ok := strings.CutPrefix(name, list+"__")
+		if i, err := strconv.Atoi(digits); ok && err == nil && strconv.Itoa(i) == digits {
+			entries[i] = entry
 		}
-		entries = append(entries, strings.TrimSpace(entry.text))
 	}
+	var found value
+	var texts []string
+	for _, i := range slices.Sorted(maps.Keys(entries)) { // gaps are no mistake in .NET
+		texts = append(texts, strings.TrimSpace(entries[i].text))
+		found.where = cmp.Or(found.where, entries[i].where)
+	}
+	found.text = strings.Join(texts, ",")
+	return found
 }
 
 // isPlaceholder recognises what people leave in files that they were to fill in,

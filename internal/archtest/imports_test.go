@@ -9,10 +9,13 @@ import (
 const (
 	uuid      = "github.com/google/uuid"
 	otel      = "go.opentelemetry.io/otel/..." // the API, which does nothing without an SDK
+	otelSDK   = "go.opentelemetry.io/otel/sdk/..."
 	cli       = "github.com/urfave/cli/v3"
 	pgx       = "github.com/jackc/pgx/v5/..."
 	sqlite    = "modernc.org/sqlite"
 	xsync     = "golang.org/x/sync/..."
+	xtime     = "golang.org/x/time/..."
+	cors      = "github.com/rs/cors"
 	jwx       = "github.com/lestrrat-go/..."
 	msal      = "github.com/AzureAD/microsoft-authentication-library-for-go/..."
 	azure     = "github.com/Azure/azure-sdk-for-go/..."
@@ -30,14 +33,14 @@ var mayImport = []struct {
 	what []string
 }{
 	{".", nil},
-	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", otel, uuid, xsync}},
+	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", "internal/outbound", "internal/tracing", otel, uuid, xsync, xtime}},
 	{"acsauth/acsauthtest", []string{"acsauth", "internal/cloud", "internal/httpx", uuid}},
-	{"acsidentity", []string{"internal/httpx", uuid}},
-	{"obo", []string{"internal/httpx", "internal/lru", msal, otel, uuid}},
+	{"acsidentity", []string{"internal/httpx", "internal/outbound", otel, uuid}},
+	{"obo", []string{"internal/httpx", "internal/lru", "internal/outbound", msal, otel, uuid}},
 	{"movemap", []string{"acsauth"}},
-	{"graphmap", []string{"acsauth", "internal/httpx", graphCore, odata, kiota, uuid}},
-	{"sqlmap", []string{"acsauth"}},
-	{"tablemap", []string{"acsauth", "internal/httpx", azure}},
+	{"graphmap", []string{"acsauth", "internal/httpx", "internal/outbound", graphCore, odata, kiota, otel, uuid}},
+	{"sqlmap", []string{"acsauth", "internal/outbound", otel}},
+	{"tablemap", []string{"acsauth", "internal/httpx", "internal/outbound", azure, otel}},
 
 	{"docs", nil},
 	{"internal/archtest", nil},
@@ -47,12 +50,14 @@ var mayImport = []struct {
 	{"internal/jose", []string{jwx}},
 	{"internal/lru", nil},
 	{"internal/openapitest", []string{"docs", kin}},
-	{"internal/outbound", []string{otel}},
+	{"internal/outbound", []string{"internal/tracing", otel}},
 	{"internal/reload", nil},
+	{"internal/telemetrytest", []string{otel}},
+	{"internal/tracing", []string{otel}},
 
-	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", pgx, sqlite}},
+	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", otel, pgx, sqlite}},
 
-	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", msal, otel, uuid, xsync}},
+	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", cors, msal, otel, uuid, xsync}},
 	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/stores", azure, cli, uuid}},
 	{"examples/*", []string{"acsauth", "acsidentity", "obo", "graphmap", "sqlmap", "tablemap", "movemap", pgx, sqlite}},
 }
@@ -111,8 +116,13 @@ var neverLinks = []struct {
 	},
 	{
 		[]string{"acsauth", "acsidentity", "graphmap", "obo", "sqlmap", "tablemap", "movemap", "internal/cloud", "cmd/*", "examples/*"},
-		[]string{"testing/...", "net/http/httptest", "acsauth/acsauthtest", "internal/openapitest", kin},
+		[]string{"testing/...", "net/http/httptest", "acsauth/acsauthtest", "internal/openapitest", "internal/telemetrytest", kin},
 		"test machinery is no part of a product",
+	},
+	{
+		[]string{"acsauth", "acsidentity", "graphmap", "obo", "sqlmap", "tablemap", "movemap", "internal/outbound", "internal/tracing"},
+		[]string{otelSDK},
+		"a program chooses its SDK, or none",
 	},
 }
 

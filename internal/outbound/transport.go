@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+
+	"go.opentelemetry.io/otel/attribute"
 )
 
 // Client returns a copy of c whose calls are observed, each attempt by itself.
@@ -14,7 +16,8 @@ func (o *Observer) Client(c *http.Client) *http.Client {
 }
 
 // Transport returns a RoundTripper whose calls are observed; next may be nil, for
-// net/http's own.
+// net/http's own. Whatever refuses calls for a limit's sake, with an error whose
+// FailureKind is "overloaded", belongs below it.
 func (o *Observer) Transport(next http.RoundTripper) http.RoundTripper {
 	if next == nil {
 		next = http.DefaultTransport
@@ -27,11 +30,20 @@ type transport struct {
 	next     http.RoundTripper
 }
 
-func (t *transport) RoundTrip(r *http.Request) (answer *http.Response, err error) {
-	_ = t.observer.Observe(r.Context(), r.Method, func(ctx context.Context) error {
-		answer, err = t.next.RoundTrip(r.WithContext(ctx))
-		return err
-	}, func(err error) string { return outcomeOf(answer, err) })
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	c := t.observer.begin(r.Context(), r.Method)
+	defer c.span.End()
+	if c.traced {
+		r = r.WithContext(c.ctx)
+	}
+	answer, err := t.next.RoundTrip(r)
+	if c.observer == nil {
+		return answer, err
+	}
+	if err == nil && c.span.IsRecording() {
+		c.span.SetAttributes(attribute.Int("http.response.status_code", answer.StatusCode))
+	}
+	c.end(outcomeOf(c.ctx, answer, err))
 	return answer, err
 }
 
@@ -43,15 +55,10 @@ func (t *transport) CloseIdleConnections() {
 	}
 }
 
-func outcomeOf(answer *http.Response, err error) string {
-	var timeout interface{ Timeout() bool }
+func outcomeOf(ctx context.Context, answer *http.Response, err error) string {
 	switch {
-	case errors.Is(err, context.Canceled):
-		return Canceled
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return Timeout
 	case err != nil:
-		return Unreachable
+		return outcomeOfError(ctx, err)
 	case answer.StatusCode == http.StatusTooManyRequests:
 		return Throttled
 	case answer.StatusCode >= http.StatusInternalServerError:
@@ -60,4 +67,20 @@ func outcomeOf(answer *http.Response, err error) string {
 		return ClientError
 	}
 	return OK
+}
+
+// outcomeOfError names why there is no answer. The context is asked too, since it
+// may have ended with a cause of its own, which is all that net/http reports then.
+func outcomeOfError(ctx context.Context, err error) string {
+	var limit interface{ FailureKind() string }
+	var network interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &limit) && limit.FailureKind() == "overloaded":
+		return Refused
+	case errors.Is(err, context.Canceled), errors.Is(ctx.Err(), context.Canceled):
+		return Canceled
+	case errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil, errors.As(err, &network) && network.Timeout():
+		return Timeout
+	}
+	return Unreachable
 }

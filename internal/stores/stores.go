@@ -15,6 +15,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
@@ -53,6 +55,9 @@ type Options struct {
 	Resource   string        // host of the ACS endpoint, part of every key
 	HTTPClient *http.Client  // for stores behind HTTP; nil: the package's default
 	Timeout    time.Duration // of a statement, or of an attempt at a request; 0: the package's default
+
+	MeterProvider  metric.MeterProvider // nil: OpenTelemetry's global one
+	TracerProvider trace.TracerProvider // nil: OpenTelemetry's global one
 }
 
 // Kind returns the kind of store that an address names: "sqlite", "postgres" or
@@ -118,7 +123,10 @@ func useSQL(db *sql.DB, dialect sqlmap.Dialect, o Options) (*Store, error) {
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxConnections)
 	db.SetConnMaxLifetime(connectionLifetime)
-	m, err := sqlmap.New(sqlmap.Config{DB: db, Dialect: dialect, Resource: o.Resource, Timeout: o.Timeout})
+	m, err := sqlmap.New(sqlmap.Config{
+		DB: db, Dialect: dialect, Resource: o.Resource, Timeout: o.Timeout,
+		MeterProvider: o.MeterProvider, TracerProvider: o.TracerProvider,
+	})
 	if err != nil {
 		_ = db.Close()
 		return nil, err
@@ -129,6 +137,7 @@ func useSQL(db *sql.DB, dialect sqlmap.Dialect, o Options) (*Store, error) {
 func openTables(connectionString string, o Options) (*Store, error) {
 	m, err := tablemap.New(tablemap.Config{
 		Account: tablemap.ConnectionString(connectionString), Resource: o.Resource, HTTPClient: o.HTTPClient, AttemptTimeout: o.Timeout,
+		MeterProvider: o.MeterProvider, TracerProvider: o.TracerProvider,
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,25 @@
+package main
+
+import "net/http"
+
+// hsts has browsers use nothing but https with this host for a year, once they have
+// reached it so. It says nothing of other hosts below the same domain.
+const hsts = "max-age=31536000"
+
+// setHeaders sets what every answer carries, of the API and of the operational
+// endpoints. docs/limits.md says why it is this and nothing else.
+func (s *server) setHeaders(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	if s.parts.keyPair != nil {
+		h.Set("Strict-Transport-Security", hsts)
+	}
+	// A client that is told leaves of its own accord, with its request answered,
+	// for a server that stays (HTTP/2 has GOAWAY for that, which net/http makes of
+	// it). http.Server.SetKeepAlivesEnabled would tell it too, but also close idle
+	// connections at once, and so fail requests that are just being sent on them.
+	if s.ending.Err() != nil {
+		h.Set("Connection", "close")
+	}
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Help lists every setting in its group: its name, its flag or the name of its file,
+// its default, its meaning and its other names.
+func TestHelpOfSettings(t *testing.T) {
+	t.Parallel()
+	var stdout bytes.Buffer
+	printHelp(&stdout)
+	var got, want []string
+	_, text, _ := strings.Cut(stdout.String(), "\n\nSettings, ")
+	for _, block := range strings.Split(text, "\n\n")[1:] {
+		got = append(got, strings.Join(strings.Fields(block), " "))
+	}
+	for _, g := range groups() {
+		want = append(want, g.title)
+		for _, st := range g.settings {
+			entry := st.name + ", "
+			if st.secret {
+				entry += st.name + "_FILE"
+			} else {
+				entry += "-" + strings.ReplaceAll(strings.ToLower(st.name), "_", "-")
+			}
+			switch {
+			case st.required:
+				entry += " (required)"
+			case st.fallback != "":
+				entry += " (default " + st.fallback + ")"
+			case st.otherwise != "":
+				entry += " (default: " + st.otherwise + ")"
+			}
+			entry += " " + st.meaning
+			if len(st.aliases) > 0 {
+				entry += " also: " + strings.Join(st.aliases, ", ")
+			}
+			if strings.HasSuffix(entry, "__0") {
+				entry += ", __1 and so on"
+			}
+			want = append(want, entry)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Help lists the flags that are no settings, and no others.
+func TestHelpOfFlags(t *testing.T) {
+	t.Parallel()
+	var stdout bytes.Buffer
+	printHelp(&stdout)
+	usage, _, _ := strings.Cut(stdout.String(), "\n\nSettings")
+	var got, want []string
+	for word := range strings.FieldsSeq(usage) {
+		if strings.HasPrefix(word, "-") {
+			got = append(got, strings.Trim(word, "-,"))
+		}
+	}
+	settings := map[string]bool{}
+	for _, st := range allSettings() {
+		settings[st.flag()] = true
+	}
+	new(command).declare(new(problems), func(name string, _ bool, _ func(string)) {
+		if !settings[name] {
+			want = append(want, name)
+		}
+	})
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("flags (-) and -help (+) disagree:\n%s", diff)
+	}
+}

@@ -1,0 +1,53 @@
+package main
+
+import "cmp"
+
+// An origin is what is in force for a setting, and where that comes from.
+type origin struct {
+	value string // "": nothing is in force, or it is a secret that somebody has set
+	where string // for people
+	set   bool   // somebody has set it; otherwise it is a default
+	from  string // the setting that it follows from; "": none
+	file  string // that a secret was read from; "": none
+}
+
+// originOf returns the origin of what the layers say about a setting, before other
+// settings are looked at.
+func originOf(st setting, found value, placeholder string) origin {
+	switch {
+	case found.text != "" && st.secret:
+		return origin{where: found.where, set: true, file: found.file}
+	case found.text != "":
+		return origin{value: found.text, where: found.where, set: true}
+	}
+	o := origin{value: st.fallback, where: "default"}
+	if o.value == "" {
+		o.where = cmp.Or(st.standard(), "no default")
+	}
+	if placeholder != "" {
+		o.where += "; a placeholder does not count (" + placeholder + ")"
+	}
+	return o
+}
+
+// infer fills in a setting that has no value with one that follows from another
+// setting.
+func (s *settings) infer(name string, field *string, value, from string) {
+	if *field == "" && value != "" {
+		*field = value
+		s.inferred(name, value, from)
+	}
+}
+
+// inferred notes that what is in force for a setting follows from another one,
+// unless somebody has set it.
+func (s *settings) inferred(name, value, from string) {
+	if s.origins[name].set || value == "" {
+		return
+	}
+	o := origin{value: value, where: "follows from " + from, from: from}
+	if s.origins[from].where == devName {
+		o.where = devName
+	}
+	s.origins[name] = o
+}
