@@ -50,6 +50,7 @@ func disturbances(upstream string, cut func()) []disturbance {
 
 // A weather disturbs the upstreams, each with one spell after another. A spell
 // lasts for a number of calls, not for a time, so that slow machines see the same.
+// It disturbs all calls, or only those that change something.
 type weather struct {
 	removals []func()
 
@@ -71,20 +72,24 @@ func newWeather(c *cloud.Cloud, seed uint64, cut func()) *weather {
 func (w *weather) over(c *cloud.Cloud, upstream string, random *rand.Rand, cut func()) {
 	possible := disturbances(upstream, cut)
 	var current *disturbance // of the call that is asked about
-	left, spell, strength := 0, (*disturbance)(nil), 0.0
+	left, spell, strength, writes := 0, (*disturbance)(nil), 0.0, false
 	next := func(r *http.Request) bool {
 		if left--; left < 0 {
 			left, spell = 5+random.IntN(40), nil
 			if random.IntN(2) > 0 {
 				spell = &possible[random.IntN(len(possible))]
 				strength = spell.most * random.Float64()
+				writes = random.IntN(2) > 0
 			}
 		}
 		current = nil
+		if spell == nil || writes && r.Method == http.MethodGet {
+			return false
+		}
 		// A deletion in Graph that takes effect when the user has a new mapping
 		// is the one exception to what the lifecycle promises.
 		excepted := upstream == "graph." && r.Method == http.MethodDelete
-		if spell != nil && random.Float64() < strength && (spell.fault.Late == 0 || !excepted) {
+		if random.Float64() < strength && (spell.fault.Late == 0 || !excepted) {
 			current = spell
 			w.note(upstream, spell)
 		}
