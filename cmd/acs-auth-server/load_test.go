@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/pprof"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,7 +27,6 @@ var (
 	loadCallers  = flag.Int("load.callers", 64, "how many requests TestLoad has under way at once")
 	loadUsers    = flag.Int("load.users", 60, "how many people sign in to TestLoad, at least 10")
 	loadSeed     = flag.Uint64("load.seed", 1, "seed of what TestLoad asks for and disturbs; the server speaks HTTP/1.1 to the others if it is odd, HTTP/2 if it is even")
-	loadRate     = flag.String("load.rate", "off", "RATE_LIMIT_PER_USER of the server of TestLoad; unless off, one user calls too fast")
 )
 
 const (
@@ -48,7 +48,9 @@ const (
 // It is not parallel, since it counts goroutines.
 func TestLoad(t *testing.T) {
 	before := runtime.NumGoroutine()
-	t.Run("traffic", func(t *testing.T) { newLoadTest(t).run() })
+	t.Run("traffic", func(t *testing.T) {
+		newLoadTest(t, loadPlan{duration: *loadDuration, rate: "off", perUpstream: max(256, 4**loadCallers)}).run()
+	})
 	eventually(t, "all goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 	if runtime.NumGoroutine() > before {
 		var stacks strings.Builder
@@ -56,6 +58,24 @@ func TestLoad(t *testing.T) {
 		t.Log(stacks.String())
 	}
 	t.Logf("goroutines at the beginning %d, at the end %d", before, runtime.NumGoroutine())
+}
+
+// TestLoadOnLimits is a short TestLoad of a server with tight limits, whom one user
+// asks in a loop. It is that user alone who is told to call less often.
+func TestLoadOnLimits(t *testing.T) {
+	tr := newLoadTest(t, loadPlan{rate: "6/m,burst=30", perUpstream: 8, impatient: true})
+	answers := tr.run()
+	if answers["429 rate_limited, impatient"] == 0 {
+		t.Errorf("the impatient user was never refused: %v", answers)
+	}
+}
+
+// A loadPlan is what differs between load tests.
+type loadPlan struct {
+	duration    time.Duration // 0: loadLeast requests, however long they take
+	rate        string        // RATE_LIMIT_PER_USER
+	perUpstream int           // MAX_CONCURRENT_PER_UPSTREAM
+	impatient   bool          // every third request is of one and the same user
 }
 
 // eventually waits for something that nobody announces.
@@ -74,12 +94,14 @@ func eventually(t *testing.T, what string, happens func() bool) {
 // A loadTest is a server, the cloud that it depends on, and everybody who calls it.
 type loadTest struct {
 	*testing.T
+	plan              loadPlan
 	cloud             *cloud.Cloud
 	server            *running
 	weather           *weather
 	inbound, outbound *wires
 	client            *http.Client
 	users             []*loadUser
+	impatient         *loadUser
 	requests          atomic.Int64 // sent so far
 	shapes            sync.Map     // of the answers that have been checked
 	meter             *meter
@@ -91,13 +113,13 @@ type loadUser struct {
 	token, teamsToken string
 }
 
-func newLoadTest(t *testing.T) *loadTest {
+func newLoadTest(t *testing.T, plan loadPlan) *loadTest {
 	c, _ := startCloud(t)
-	tr := &loadTest{T: t, cloud: c, inbound: newWires(), outbound: newWires()}
+	tr := &loadTest{T: t, plan: plan, cloud: c, inbound: newWires(), outbound: newWires()}
 	for i := range *loadUsers {
-		u := c.Entra.AddUser(cloud.User{Name: fmt.Sprintf("User %d", i)})
-		tr.users = append(tr.users, &loadUser{u, c.Entra.UserToken(u, cloud.TokenOptions{}), c.Entra.TeamsToken(u, cloud.TokenOptions{})})
+		tr.users = append(tr.users, tr.newUser(fmt.Sprintf("User %d", i)))
 	}
+	tr.impatient = tr.newUser("Impatient")
 	tr.client = &http.Client{Transport: &http.Transport{DialContext: tr.inbound.dial, MaxIdleConnsPerHost: *loadCallers}, Timeout: patience}
 	t.Cleanup(tr.client.CloseIdleConnections)
 	out := tr.upstreamClient(*loadSeed%2 == 0)
@@ -106,12 +128,18 @@ func newLoadTest(t *testing.T) *loadTest {
 	tr.server = start(t, func(ctx context.Context, _, stderr io.Writer) int {
 		p := new(problems)
 		s := load(cloudLayers(c, "LOG_LEVEL=info", "DEBUG_ERRORS=false", "MAPPING_CACHE_TTL=500ms", "REQUEST_TIMEOUT=8s",
-			"UPSTREAM_TIMEOUT="+loadAttempt.String(), "RATE_LIMIT_PER_USER="+*loadRate), false, p)
+			"UPSTREAM_TIMEOUT="+loadAttempt.String(), "RATE_LIMIT_PER_USER="+plan.rate,
+			"MAX_CONCURRENT_PER_UPSTREAM="+strconv.Itoa(plan.perUpstream)), false, p)
 		return serve(ctx, s, out, stderr, p, announceNothing)
 	})
 	tr.server.stderr.line(t, "signing keys loaded")
 	tr.weather = newWeather(c, *loadSeed, tr.outbound.cut)
 	return tr
+}
+
+func (tr *loadTest) newUser(name string) *loadUser {
+	u := tr.cloud.Entra.AddUser(cloud.User{Name: name})
+	return &loadUser{u, tr.cloud.Entra.UserToken(u, cloud.TokenOptions{}), tr.cloud.Entra.TeamsToken(u, cloud.TokenOptions{})}
 }
 
 // upstreamClient is the server's own client, with connections that can be cut.
@@ -126,7 +154,8 @@ func (tr *loadTest) upstreamClient(http2 bool) *http.Client {
 	return client
 }
 
-func (tr *loadTest) run() {
+// run returns how often there was which answer, as the report has it.
+func (tr *loadTest) run() map[string]int {
 	tr.meter = startMeter()
 	crowd := tr.callAll()
 	tr.weather.clear()
@@ -148,12 +177,12 @@ func (tr *loadTest) run() {
 		}
 	}
 	figures.openConnections = open
-	tr.report(crowd, figures)
+	return tr.report(crowd, figures)
 }
 
 // callAll lets all callers call until the time is up.
 func (tr *loadTest) callAll() (crowd []*caller) {
-	ctx, cancel := context.WithTimeout(tr.Context(), *loadDuration)
+	ctx, cancel := context.WithTimeout(tr.Context(), tr.plan.duration)
 	defer cancel()
 	var callers sync.WaitGroup
 	for i := range *loadCallers {
@@ -162,9 +191,12 @@ func (tr *loadTest) callAll() (crowd []*caller) {
 		callers.Go(func() {
 			operations := operations(tr.cloud)
 			for n := tr.requests.Add(1); n <= loadMost && (n <= loadLeast || ctx.Err() == nil) && !tr.Failed(); n = tr.requests.Add(1) {
-				if n <= int64(len(tr.users)) { // everybody's first sign-in
-					who.call(tr.users[n-1], createUser)
-				} else {
+				switch {
+				case n <= int64(len(tr.users)):
+					who.call(tr.users[n-1], createUser) // the first sign-in
+				case tr.plan.impatient && n%3 == 0:
+					who.call(tr.impatient, inALoop)
+				default:
 					who.call(who.user(), who.operation(operations))
 				}
 			}

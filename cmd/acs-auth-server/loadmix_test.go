@@ -32,6 +32,7 @@ var upstreams = []string{"entra.", "graph.", "acs."}
 var (
 	createUser = operation{"create_user", 12, "POST", "/api/user", known, []int{200, 201}, nil, upstreams}
 	issueToken = operation{"issue_token", 40, "GET", "/api/token", known, []int{201}, []string{"identity_not_mapped"}, upstreams}
+	inALoop    = operation{"issue_token, impatient", 0, "GET", "/api/token", known, []int{201}, []string{"identity_not_mapped", "rate_limited"}, upstreams}
 	deleteUser = operation{"delete_user", 6, "DELETE", "/api/user", known, []int{204}, nil, upstreams}
 )
 
@@ -83,14 +84,10 @@ type caller struct {
 
 // user picks one. A few are busier than the rest.
 func (who *caller) user() *loadUser {
-	switch {
-	case *loadRate != "off" && who.random.IntN(5) == 0:
-		return who.users[0]
-	case who.random.IntN(4) == 0:
-		return who.users[1+who.random.IntN(4)]
-	default:
-		return who.users[1+who.random.IntN(len(who.users)-1)]
+	if who.random.IntN(4) == 0 {
+		return who.users[who.random.IntN(8)]
 	}
+	return who.users[who.random.IntN(len(who.users))]
 }
 
 func (who *caller) operation(mix []operation) operation {
@@ -141,7 +138,11 @@ func (who *caller) call(u *loadUser, op operation) (status int, name string, hea
 		who.Errorf("%s: status %d is not to be expected: %s", op.name, answer.StatusCode, body)
 	}
 	who.took[op.name] = append(who.took[op.name], took)
-	who.answers[strings.TrimSpace(fmt.Sprint(answer.StatusCode, " ", problem.Error))]++
+	said := strings.TrimSpace(fmt.Sprint(answer.StatusCode, " ", problem.Error))
+	if u == who.impatient {
+		said += ", impatient"
+	}
+	who.answers[said]++
 	return answer.StatusCode, problem.Error, answer.Header
 }
 
@@ -170,7 +171,7 @@ func (who *caller) expects(op operation, status int, name string) bool {
 	switch {
 	case name == "":
 		return slices.Contains(op.ok, status)
-	case name == "rate_limited" && *loadRate != "off" && op.ok != nil && op.name != "healthz":
+	case name == "overloaded" && len(op.upstreams) > 0 && who.plan.perUpstream < *loadCallers:
 		return true
 	case len(op.upstreams) > 0 && (name == "upstream_timeout" || name == "upstream_unavailable"):
 		return true // on a slow machine even without a fault

@@ -89,9 +89,10 @@ func (u usage) String() string {
 	return fmt.Sprintf("heap %d MB, resident %d MB, %d goroutines", u.heap>>20, u.resident>>20, u.goroutines)
 }
 
-// report prints what all callers saw.
-func (tr *loadTest) report(crowd []*caller, f figures) {
-	took, answers, total := map[string][]time.Duration{}, map[string]int{}, 0
+// report prints what all callers saw, and returns how often there was which answer.
+func (tr *loadTest) report(crowd []*caller, f figures) (answers map[string]int) {
+	took, total := map[string][]time.Duration{}, 0
+	answers = map[string]int{}
 	for _, who := range crowd {
 		for name, durations := range who.took {
 			took[name] = append(took[name], durations...)
@@ -133,6 +134,7 @@ func (tr *loadTest) report(crowd []*caller, f figures) {
 	fmt.Fprintf(&text, "\nconnections from callers %d, open at the end %d; to the upstreams %d in all\n", in, f.openConnections, out)
 	fmt.Fprintf(&text, "at the beginning: %v\npeak:             %v\nat the end:       %v\n", f.first, f.peak, f.after)
 	tr.Log("\n" + text.String())
+	return answers
 }
 
 // percentile returns the time that a part of the requests did not exceed.
