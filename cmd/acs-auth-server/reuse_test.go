@@ -21,7 +21,7 @@ import (
 // connections to ACS the first time, and never again.
 func TestConnectionsAreReused(t *testing.T) {
 	t.Parallel()
-	const width, rounds = 256, 4
+	const width, rounds = 256, 3
 	for _, http2 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("HTTP2=%t", http2), func(t *testing.T) {
 			t.Parallel()
@@ -86,6 +86,46 @@ func TestConnectionsAreReused(t *testing.T) {
 			}
 			t.Logf("%d connections", warm)
 		})
+	}
+}
+
+// A limit above the default keeps as many connections.
+func TestConnectionsAreReusedUpToTheLimit(t *testing.T) {
+	t.Parallel()
+	const width = 600
+	gathering := &gate{width: width, open: make(chan struct{})}
+	var opened atomic.Int64
+	upstream := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { gathering.pass(t.Context()) }))
+	upstream.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	upstream.Start()
+	t.Cleanup(upstream.Close)
+	client := surroundings{}.limited(width)
+	t.Cleanup(client.CloseIdleConnections)
+	for range 3 {
+		var callers sync.WaitGroup
+		for range width {
+			callers.Go(func() {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, upstream.URL, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				answer, err := client.Do(r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = answer.Body.Close()
+			})
+		}
+		callers.Wait()
+	}
+	if n := opened.Load(); n != width {
+		t.Errorf("%d connections for %d calls at once", n, width)
 	}
 }
 
