@@ -22,13 +22,17 @@ type upstreamLimit struct {
 
 // limited returns a client for the calls that requests make to one upstream, with
 // its own limit of calls that are under way at once. Without a client in around, the
-// connections are its own too.
+// connections are its own too, and as many are kept as the limit lets be in use.
 //
 // What the server needs for itself, signing keys and tokens with which it signs in,
 // is asked for by one at a time, so that it needs no limit; and to refuse it would
 // turn the trouble of some requests into that of all.
 func (around surroundings) limited(most int) *http.Client {
 	client := httpx.Harden(around.client)
+	if own, ok := client.Transport.(*http.Transport); ok && around.client == nil {
+		own.MaxIdleConnsPerHost = max(own.MaxIdleConnsPerHost, most)
+		own.MaxIdleConns = max(own.MaxIdleConns, most)
+	}
 	next := cmp.Or(client.Transport, http.DefaultTransport)
 	client.Transport = &upstreamLimit{next: next, most: int64(most)}
 	return client

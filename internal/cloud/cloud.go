@@ -66,7 +66,8 @@ type Cloud struct {
 	mu     sync.Mutex
 	closed bool
 	late   map[*time.Timer]struct{}
-	busy   sync.WaitGroup // requests and late effects under way
+	active int            // requests under way, and late effects due or under way
+	busy   sync.WaitGroup // the same
 }
 
 // Start starts the three services. The caller must Close the cloud.
@@ -124,6 +125,7 @@ func (c *Cloud) Close() error {
 	c.closed = true
 	for timer := range c.late {
 		if timer.Stop() {
+			c.active--
 			c.busy.Done()
 		}
 		delete(c.late, timer)
@@ -144,16 +146,32 @@ func (c *Cloud) CAPEM() []byte { return c.net.caPEM }
 // redirects. All calls return the same client.
 func (c *Cloud) HTTPClient() *http.Client { return c.net.client }
 
+// Busy returns how many requests are under way, and how many effects are still
+// due (see [Fault.Late]). Once it is zero and nobody calls any more, nothing changes.
+func (c *Cloud) Busy() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.active
+}
+
 // begin reports whether the cloud is still open, and if so keeps Close waiting
-// until busy.Done is called.
+// until end is called.
 func (c *Cloud) begin() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return false
 	}
+	c.active++
 	c.busy.Add(1)
 	return true
+}
+
+func (c *Cloud) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.active--
+	c.busy.Done()
 }
 
 // later runs effect after d, unless the cloud is closed before.
@@ -163,10 +181,11 @@ func (c *Cloud) later(d time.Duration, effect func()) {
 	if c.closed {
 		return
 	}
+	c.active++
 	c.busy.Add(1)
 	var timer *time.Timer
 	timer = time.AfterFunc(d, func() {
-		defer c.busy.Done()
+		defer c.end()
 		c.mu.Lock() // also orders this after the assignment of timer
 		delete(c.late, timer)
 		c.mu.Unlock()

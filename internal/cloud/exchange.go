@@ -33,12 +33,14 @@ type exchange struct {
 // setUser notes in the record of the call whose call it is.
 func (x *exchange) setUser(id string) { x.calls.update(func() { x.call.User = id }) }
 
-// An answer is a complete response, or none: a cut connection.
+// An answer is a complete response, or none: a cut connection. A truncated one is
+// both.
 type answer struct {
-	cut    bool
-	status int
-	header http.Header
-	body   []byte
+	cut       bool
+	truncated bool
+	status    int
+	header    http.Header
+	body      []byte
 }
 
 var cut = answer{cut: true}
@@ -75,6 +77,11 @@ func (a answer) write(w http.ResponseWriter) {
 		w.Header().Del("Content-Length")
 	}
 	w.WriteHeader(a.status)
+	if a.truncated {
+		_, _ = w.Write(a.body[:len(a.body)/2])
+		_ = http.NewResponseController(w).Flush() // in process it cannot
+		panic(http.ErrAbortHandler)
+	}
 	_, _ = w.Write(a.body) // the caller may have gone
 }
 
@@ -90,7 +97,7 @@ func (c *Cloud) serve(s service, w http.ResponseWriter, r *http.Request) {
 	if !c.begin() {
 		panic(http.ErrAbortHandler)
 	}
-	defer c.busy.Done()
+	defer c.end()
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)

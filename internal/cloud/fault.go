@@ -46,7 +46,7 @@ const (
 
 // A Fault disturbs operations. At its moment it calls Do, then hangs, then cuts
 // the connection or answers, each if it is asked to; if nothing is left to do,
-// the operation goes on as if undisturbed.
+// the operation goes on as if undisturbed. In the end it truncates the answer.
 type Fault struct {
 	// Op is the operation: one of the constants, a service ("graph." with the
 	// dot), or any ("").
@@ -66,6 +66,9 @@ type Fault struct {
 	// Drop cuts the connection without an answer. Beware that net/http sends a
 	// GET again that was lost on a reused HTTP/1.1 connection.
 	Drop bool
+	// Truncate lets the answer begin, and cuts the connection in the middle of
+	// its body. In process there is no answer then.
+	Truncate bool
 	// Status, Header and Body are the answer, if Status is not 0. If Body is
 	// empty and Header has no Content-Type, it is an error as the service words it.
 	Status int
@@ -149,9 +152,16 @@ func (f *injected) matches(x *exchange) bool {
 // hamper carries an operation out under the fault that strikes it, if any does.
 func (c *Cloud) hamper(s service, x *exchange, handle func(*exchange) answer) answer {
 	f := c.faults.take(x)
-	switch {
-	case f == nil:
+	if f == nil {
 		return handle(x)
+	}
+	a := c.disturb(f, s, x, handle)
+	a.truncated = f.Truncate
+	return a
+}
+
+func (c *Cloud) disturb(f *injected, s service, x *exchange, handle func(*exchange) answer) answer {
+	switch {
 	case f.Late > 0:
 		c.later(f.Late, func() { handle(x) })
 		return c.strike(f, s, x, func() answer { return cut })

@@ -69,6 +69,25 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// A truncated answer begins, and ends with an error. In process it does not begin.
+func TestTruncatedAnswers(t *testing.T) {
+	t.Parallel()
+	for _, inProcess := range []bool{false, true} {
+		c := start(t, cloud.Config{InProcess: inProcess})
+		for _, status := range []int{0, 503} {
+			remove := c.Inject(cloud.Fault{Op: cloud.OpACSCreate, Truncate: true, Status: status})
+			r, err := create(t.Context(), t, c)
+			if err == nil || strings.HasPrefix(r.body, "{") == inProcess || strings.HasSuffix(r.body, "}") {
+				t.Errorf("in process %t, status %d: %d %q, %v", inProcess, status, r.status, r.body, err)
+			}
+			remove()
+		}
+		if n := len(c.ACS.Identities()); n != 1 {
+			t.Errorf("in process %t: %d identities", inProcess, n)
+		}
+	}
+}
+
 // An error without a body is worded by the service that it strikes.
 func TestFaultBodies(t *testing.T) {
 	t.Parallel()
@@ -215,13 +234,13 @@ func TestLateEffect(t *testing.T) {
 		}
 		time.Sleep(49 * time.Second)
 		synctest.Wait()
-		if n := len(c.ACS.Identities()); n != 0 {
-			t.Errorf("after 59 s: %d identities", n)
+		if n := len(c.ACS.Identities()); n != 0 || c.Busy() != 1 {
+			t.Errorf("after 59 s: %d identities, %d under way", n, c.Busy())
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if list := c.ACS.Identities(); len(list) != 1 || list[0].CreatedAt.Sub(began) != time.Minute {
-			t.Errorf("after 60 s: %+v", list)
+		if list := c.ACS.Identities(); len(list) != 1 || list[0].CreatedAt.Sub(began) != time.Minute || c.Busy() != 0 {
+			t.Errorf("after 60 s: %+v, %d under way", list, c.Busy())
 		}
 	})
 }
