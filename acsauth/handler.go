@@ -163,7 +163,6 @@ func (h *Handler) serveRoute(w http.ResponseWriter, r *http.Request) {
 		endpoint = noEndpoint(route.refuse)
 	}
 	v.err = h.requests.observe(ctx, endpoint.operation, func(ctx context.Context) error {
-		v.ctx = ctx
 		return h.answer(w, r.WithContext(ctx), endpoint, &v)
 	})
 	if v.err != nil {
@@ -183,6 +182,7 @@ func (h *Handler) enter() bool {
 
 // answer lets an endpoint answer, or returns why it cannot.
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e endpoint, v *visit) error {
+	v.ctx = r.Context()
 	if e.public {
 		return e.serve(w, r, User{})
 	}
@@ -237,7 +237,7 @@ func (h *Handler) recoverPanic(w http.ResponseWriter, r *http.Request, v *visit)
 		return
 	}
 	v.err = refuse("internal", answers["internal"].message)
-	if p == http.ErrAbortHandler { //nolint:errorlint // net/http's own convention
+	if p == http.ErrAbortHandler { // net/http's own convention
 		panic(p)
 	}
 	h.cfg.Logger.ErrorContext(r.Context(), "a request has panicked", "panic", panicText(p), "stack", string(debug.Stack()), "request_id", w.Header().Get("X-Request-Id"))

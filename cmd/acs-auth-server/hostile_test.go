@@ -141,7 +141,7 @@ func TestMalformedRequests(t *testing.T) {
 		}
 	}
 	othersAreServed(t, r, c)
-	if log := r.stderr.String(); strings.Contains(log, `"msg":"panic"`) || strings.Contains(log, "http: panic") {
+	if log := r.stderr.String(); strings.Contains(log, "has panicked") || strings.Contains(log, "http: panic") {
 		t.Errorf("a panic:\n%s", log)
 	}
 }

@@ -46,7 +46,7 @@ func TestNothingLeaks(t *testing.T) {
 			func(t *testing.T, c *cloud.Cloud) []string {
 				return []string{"LOG_FORMAT=text", "MAPPING_STORE=sqlite:" + filepath.Join(t.TempDir(), "mappings.db"),
 					"AZURE_CLIENT_SECRET=", "AZURE_CLIENT_CERTIFICATE_PATH=" + certificateFile(t, c),
-					"ACS_CONNECTION_STRING=", "ACS_ENDPOINT=" + c.ACS.URL, "AUTO_PROVISION=true", "REPLACE_FOREIGN_IDENTITY=true"}
+					"ACS_CONNECTION_STRING=", "ACS_ENDPOINT=" + c.ACS.URL, "AUTO_PROVISION=true", "REPLACE_FOREIGN_IDENTITY=true", "AUDIT_LOG=stdout"}
 			},
 			func(l *leakTest) { l.failToSignIn() },
 		},
@@ -59,7 +59,7 @@ func TestNothingLeaks(t *testing.T) {
 			t.Parallel()
 			c, _ := startCloud(t)
 			l := &leakTest{T: t, Cloud: c, tap: newWiretap(c)}
-			layers := cloudLayers(c, test.environ(t, c)...)
+			layers := cloudLayers(c, append(test.environ(t, c), "RATE_LIMIT_PER_USER=off", "CORS_ALLOWED_ORIGINS=https://app.contoso.example")...)
 			r := start(t, func(ctx context.Context, stdout, stderr io.Writer) int {
 				p := new(problems)
 				s := load(layers, true, p)
@@ -175,7 +175,7 @@ func (l *leakTest) refuse() {
 		good[:len(good)-4] + "AAAA",
 		good + "M4DEUP", "M4DEUP", good + " " + good, `{"access_token":"` + good + `"}`,
 	} {
-		l.send("GET", "/api/user", bearer(token), "Cookie: "+token, "User-Agent: "+token, "traceparent: "+token, "Referer: https://x/?"+token)
+		l.send("GET", "/api/user", bearer(token), "Cookie: "+token, "User-Agent: "+token, "traceparent: "+token, "Referer: https://x/?"+token, "Origin: https://M4DEUP")
 		l.send("GET", "/api/token/teams", bearer(good), "teams-user-aad-token: "+token)
 	}
 	l.send("GET", "/api/token/teams", bearer(good), "teams-user-aad-token: "+l.Entra.TeamsToken(other, cloud.TokenOptions{}))
@@ -325,7 +325,7 @@ func TestNoTokenLeaks(t *testing.T) {
 		s := load([]layer{environment([]string{
 			"AZURE_TENANT_ID=" + c.TenantID, "AZURE_CLIENT_ID=" + c.ClientID, "AZURE_AUTHORITY_HOST=" + c.AuthorityHost,
 			"ACS_CONNECTION_STRING=" + c.ACSConnectionString, "MAPPING_STORE=memory",
-			"LISTEN_ADDR=127.0.0.1:0", "SHUTDOWN_DELAY=0s", "LOG_LEVEL=debug", "DEBUG_ERRORS=true",
+			"LISTEN_ADDR=127.0.0.1:0", "SHUTDOWN_DELAY=0s", "LOG_LEVEL=debug", "DEBUG_ERRORS=true", "RATE_LIMIT_PER_USER=off",
 		})}, true, p)
 		return serve(ctx, s, c.HTTPClient(), stderr, p, announceNothing)
 	})

@@ -172,7 +172,7 @@ func (tr *loadTest) run() map[string]int {
 		tr.Errorf("exit status %d", status)
 	}
 	for line := range strings.Lines(tr.server.stderr.String()) {
-		if strings.Contains(line, `"msg":"panic"`) || strings.Contains(line, "http: panic") {
+		if strings.Contains(line, "has panicked") || strings.Contains(line, "http: panic") {
 			tr.Errorf("in the log: %s", line)
 		}
 	}
