@@ -237,7 +237,7 @@ func (h *Handler) recoverPanic(w http.ResponseWriter, r *http.Request, v *visit)
 		return
 	}
 	v.err = refuse("internal", answers["internal"].message)
-	if p == http.ErrAbortHandler { // net/http's own convention
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) { // net/http's own convention
 		panic(p)
 	}
 	h.cfg.Logger.ErrorContext(r.Context(), "a request has panicked", "panic", panicText(p), "stack", string(debug.Stack()), "request_id", w.Header().Get("X-Request-Id"))

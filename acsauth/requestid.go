@@ -3,12 +3,9 @@ package acsauth
 import (
 	"context"
 	"net/http"
-	"regexp"
 
 	"github.com/google/uuid"
 )
-
-var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 type requestIDKey struct{}
 
@@ -29,7 +26,7 @@ func WithRequestID(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if RequestID(r.Context()) == "" {
 			id := ""
-			if sent := r.Header.Values("X-Request-Id"); len(sent) == 1 && requestIDForm.MatchString(sent[0]) {
+			if sent := r.Header.Values("X-Request-Id"); len(sent) == 1 && isRequestID(sent[0]) {
 				id = sent[0]
 			} else {
 				id = uuid.NewString()
@@ -39,4 +36,21 @@ func WithRequestID(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// isRequestID reports whether s is well-formed: at most 64 letters,
+// digits, dots, underscores and hyphens, of which the first is a letter or digit.
+func isRequestID(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		case i > 0 && (c == '.' || c == '_' || c == '-'):
+		default:
+			return false
+		}
+	}
+	return true
 }
