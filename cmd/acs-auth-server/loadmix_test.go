@@ -184,7 +184,7 @@ func (who *caller) expects(op operation, status int, name string) bool {
 func (who *caller) repeat(u *loadUser, op operation) (status int) {
 	for deadline := time.Now().Add(patience); ; {
 		status, name, header := who.call(u, op)
-		if name == "" || name == "identity_not_mapped" || time.Now().After(deadline) {
+		if name == "" || name == "identity_not_mapped" || time.Now().After(deadline) || who.Failed() {
 			if status == 0 || name != "" && name != "identity_not_mapped" {
 				who.Errorf("%s does not end well: status %d %s", op.name, status, name)
 			}
