@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"net/http"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/graphmap"
@@ -24,6 +27,8 @@ type parts struct {
 type surroundings struct {
 	client        *http.Client // nil: each part has one of its own
 	logger, audit *slog.Logger
+	meters        metric.MeterProvider // nil: nobody asks for metrics
+	tracers       trace.TracerProvider // nil: nobody asks for traces
 }
 
 // compose makes the parts that s describes. It does no network I/O. If something
@@ -56,6 +61,7 @@ func compose(s *settings, around surroundings, p *problems) parts {
 		Service:       made.service,
 		Timeout:       s.requestTimeout,
 		Logger:        around.logger,
+		Telemetry:     acsauth.TelemetryConfig{MeterProvider: around.meters, TracerProvider: around.tracers},
 	})
 	if err != nil {
 		p.blame(err, map[string]string{"Timeout": "REQUEST_TIMEOUT"})
@@ -172,6 +178,8 @@ func newTokens(s *settings, c *credential, around surroundings, p *problems) *ob
 		CacheMaxEntries: s.tokenCache().entries,
 		CacheMaxBytes:   s.tokenCache().bytes,
 		Logger:          around.logger,
+		MeterProvider:   around.meters,
+		TracerProvider:  around.tracers,
 	})
 	if err != nil {
 		p.blame(err, map[string]string{
@@ -200,6 +208,7 @@ func newService(s *settings, identities *acsidentity.Client, mapper acsauth.Iden
 		CacheMaxBytes:   s.cacheMaxBytes - forTokens.bytes,
 		Logger:          around.logger,
 		Audit:           around.audit,
+		Telemetry:       acsauth.TelemetryConfig{MeterProvider: around.meters, TracerProvider: around.tracers},
 	}
 	for _, scope := range s.acsTokenScopes {
 		cfg.Tokens.Scopes = append(cfg.Tokens.Scopes, acsidentity.Scope(scope))
