@@ -67,6 +67,10 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body = unpacked
 	}
 	content, err := io.ReadAll(body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
 	var answer proto.Message
 	switch r.URL.Path {
 	case "/v1/traces":

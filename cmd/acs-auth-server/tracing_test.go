@@ -75,7 +75,7 @@ func TestRequestSpans(t *testing.T) {
 		}
 		d := described{name: span.Name(), status: span.Status().Code}
 		for _, a := range span.Attributes() {
-			d.attrs = append(d.attrs, string(a.Key)+"="+a.Value.Emit())
+			d.attrs = append(d.attrs, string(a.Key)+"="+a.Value.String())
 		}
 		got = append(got, d)
 		if text := strings.Join(append(d.attrs, d.name, span.Status().Description), " "); strings.Contains(text, token) {
