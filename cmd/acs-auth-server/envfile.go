@@ -26,6 +26,10 @@ func readFile(path string, p *problems) layer {
 	known := knownNames()
 	file := layer{name: path, values: make(map[string]value)}
 	for _, line := range values {
+		if strings.HasPrefix(line.name, "OTEL_") {
+			p.addOther("%s: line %d: %s belongs into the environment: OpenTelemetry does not read this file", path, line.number, line.name)
+			continue
+		}
 		if !known(line.name) {
 			p.addOther("%s: line %d: there is no setting of the name %s", path, line.number, cmp.Or(line.title(), "before its equals sign"))
 			continue

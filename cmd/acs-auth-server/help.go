@@ -37,6 +37,10 @@ NAME_FILE names a file that holds the value. What is empty, or a placeholder suc
 			printSetting(w, st)
 		}
 	}
+	fmt.Fprint(w, `
+Traces and metrics are exported as the variables of OpenTelemetry, OTEL_*, say. They
+are in the environment and nowhere else; docs/settings.md has them.
+`)
 }
 
 func printSetting(w io.Writer, st setting) {

@@ -61,7 +61,7 @@ func TestOpenAPIListsOperationalEndpoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, _ := startCloud(t)
-	r := startAgainst(t, c, nil)
+	r := startAgainst(t, c, nil, "METRICS=true")
 	r.stderr.line(t, "signing keys loaded")
 	var listed []string
 	for _, path := range slices.Sorted(maps.Keys(document.Paths.Map())) {
@@ -76,7 +76,7 @@ func TestOpenAPIListsOperationalEndpoints(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{healthPath, openAPIPath, readyPath}, listed); diff != "" {
+	if diff := cmp.Diff([]string{healthPath, metricsPath, openAPIPath, readyPath}, listed); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -13,12 +13,15 @@ import (
 const (
 	healthPath  = "/healthz"
 	readyPath   = "/readyz"
+	metricsPath = "/metrics"
 	openAPIPath = "/openapi.yaml"
 )
 
 // isOperational reports whether a path is for those who watch the server, and ask
 // again and again.
-func isOperational(path string) bool { return path == healthPath || path == readyPath }
+func isOperational(path string) bool {
+	return path == healthPath || path == readyPath || path == metricsPath
+}
 
 // A health is the answer of /healthz and /readyz.
 type health struct {
@@ -56,6 +59,16 @@ func (s *server) writeHealth(w http.ResponseWriter, r *http.Request, status int,
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // whoever hung up needs no answer
+}
+
+// servesMetrics reports whether /metrics is where the API is.
+func (s *server) servesMetrics() bool { return s.settings.metrics && s.settings.adminAddr == "" }
+
+// serveMetrics answers Prometheus. It asks for no token, which none of its kind has.
+func (s *server) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	if s.reads(w, r) {
+		s.telemetry.metrics.ServeHTTP(w, r)
+	}
 }
 
 // serveOpenAPI sends the OpenAPI document. Like every answer of the server it is

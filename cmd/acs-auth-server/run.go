@@ -62,23 +62,35 @@ func serve(ctx context.Context, s *settings, client *http.Client, stderr io.Writ
 		defer func() { _ = auditLog.Close() }()
 		audit = newAuditLogger(newLogHandler(auditLog, s), s)
 	}
-	made := compose(s, surroundings{client: client, logger: logger, audit: audit}, p)
+	told := newTelemetry(ctx, s, logger, p)
+	defer told.end(context.WithoutCancel(ctx)) // if nobody else has ended it
+	made := compose(s, surroundings{client: client, logger: logger, audit: audit, meters: told.meters, tracers: told.tracers}, p)
 	if p.any() {
 		p.write(stderr)
 		return exitSettings
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listenAddr)
-	if err != nil {
-		fmt.Fprintf(stderr, "acs-auth-server cannot listen: %v.\nLISTEN_ADDR can name another address, for example LISTEN_ADDR=127.0.0.1:5001.\n", err)
+	listener := listen(ctx, "LISTEN_ADDR", s.listenAddr, "127.0.0.1:5001", stderr)
+	if listener == nil {
 		return exitFailure
+	}
+	running := &server{settings: s, parts: made, logger: logger, ending: ctx, telemetry: told}
+	if s.adminAddr != "" {
+		if running.admin = listen(ctx, "ADMIN_ADDR", s.adminAddr, "127.0.0.1:5051", stderr); running.admin == nil {
+			_ = listener.Close()
+			return exitFailure
+		}
+		logger.InfoContext(ctx, "listening for operators", "address", running.admin.Addr().String())
 	}
 	logStart(ctx, logger, s, listener.Addr())
 	if err := announce(listener.Addr()); err != nil {
 		_ = listener.Close()
+		if running.admin != nil {
+			_ = running.admin.Close()
+		}
 		fmt.Fprintf(stderr, "acs-auth-server: %v\n", err)
 		return exitFailure
 	}
-	if err := (&server{settings: s, parts: made, logger: logger, ending: ctx}).serve(listener); err != nil {
+	if err := running.serve(listener); err != nil {
 		logger.ErrorContext(ctx, "the server has failed", "error", err)
 		return exitFailure
 	}
@@ -86,6 +98,17 @@ func serve(ctx context.Context, s *settings, client *http.Client, stderr io.Writ
 }
 
 func announceNothing(net.Addr) error { return nil }
+
+// listen listens on the address that a setting has, or says why it cannot and
+// returns nil.
+func listen(ctx context.Context, setting, addr, example string, stderr io.Writer) net.Listener {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		fmt.Fprintf(stderr, "acs-auth-server cannot listen: %v.\n%s can name another address, for example %[2]s=%[3]s.\n", err, setting, example)
+		return nil
+	}
+	return listener
+}
 
 // logStart tells what has been started, and what of it is for development only.
 func logStart(ctx context.Context, logger *slog.Logger, s *settings, addr net.Addr) {

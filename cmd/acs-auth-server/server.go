@@ -29,12 +29,19 @@ type server struct {
 	parts    parts
 	logger   *slog.Logger
 	ending   context.Context // done from the moment that the server is to end
+
+	admin     net.Listener // for operators; nil: there is none
+	telemetry *telemetry
 }
 
 // handler returns everything that answers requests. There is no ServeMux, because
 // the API's paths match exactly, and a mux would clean and redirect.
 func (s *server) handler() http.Handler {
 	api := allowOrigins(s.settings.corsOrigins, s.parts.handler)
+	metrics := s.parts.handler.ServeHTTP // as wherever there is nothing
+	if s.servesMetrics() {
+		metrics = s.serveMetrics
+	}
 	root := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.setHeaders(w.Header())
 		switch r.URL.Path {
@@ -44,23 +51,25 @@ func (s *server) handler() http.Handler {
 			s.serveReady(w, r)
 		case openAPIPath:
 			s.serveOpenAPI(w, r)
+		case metricsPath:
+			metrics(w, r)
 		default:
 			api.ServeHTTP(w, r)
 		}
 	})
-	return acsauth.WithRequestID(logAccess(root, s.route, s.logger))
+	return traceRequests(acsauth.WithRequestID(logAccess(root, s.route, s.logger)), s.route, s.telemetry.tracerProvider())
 }
 
 // route names the endpoint at a path; "" if there is none.
 func (s *server) route(path string) string {
-	if isOperational(path) || path == openAPIPath {
+	if path == healthPath || path == readyPath || path == openAPIPath || path == metricsPath && s.servesMetrics() {
 		return path
 	}
 	return s.parts.handler.Route(path)
 }
 
 // serve serves until s.ending is done, and then ends gracefully. It takes over
-// listener.
+// listener and s.admin.
 func (s *server) serve(listener net.Listener) error {
 	// Requests and key refreshes go on while the server is ending.
 	background, cut := context.WithCancel(context.WithoutCancel(s.ending))
@@ -78,6 +87,14 @@ func (s *server) serve(listener net.Listener) error {
 	}
 
 	group, ctx := errgroup.WithContext(background)
+	if s.admin != nil {
+		admin := s.newAdmin(background)
+		group.Go(func() error { return s.serveAdmin(admin) })
+		group.Go(func() error {
+			<-ctx.Done() // until the very end operators can look on
+			return admin.Close()
+		})
+	}
 	group.Go(func() error {
 		_ = s.parts.authenticator.Run(ctx) // it ends when ctx does, and only then
 		return nil
@@ -121,10 +138,12 @@ func (s *server) end(ctx context.Context, web *http.Server) error {
 	return s.close(ctx, web, s.settings.shutdownTimeout-s.settings.shutdownDelay)
 }
 
-// close finishes requests under way, and operations whose callers have gone away.
+// close finishes requests under way, and operations whose callers have gone away, and
+// then sends what there is to tell of them.
 func (s *server) close(ctx context.Context, web *http.Server, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
+	defer s.telemetry.end(ctx)
 	if err := web.Shutdown(ctx); err != nil {
 		_ = web.Close() // what is left is cut off
 		return fmt.Errorf("requests were cut off, because they did not end within SHUTDOWN_TIMEOUT: %w", err)

@@ -76,6 +76,8 @@ type settings struct {
 	debugErrors      bool
 	shutdownDelay    time.Duration
 	shutdownTimeout  time.Duration
+
+	otel otelVariables // no settings of ours
 }
 
 // longestOperation is how long an operation of acsauth.Service may go on after

@@ -96,6 +96,7 @@ func load(layers []layer, dev bool, p *problems) *settings {
 			p.addFirst(st.name, "is missing")
 		}
 	}
+	s.otel = readOTel(layers, p)
 	s.complete()
 	s.check(p)
 	return s

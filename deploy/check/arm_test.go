@@ -526,7 +526,25 @@ func TestTemplateServerStarts(t *testing.T) {
 		t.Errorf("GRAPH_MAPPING_KEYS_FILE=%s, but there is %v", env["GRAPH_MAPPING_KEYS_FILE"], slices.Collect(maps.Keys(files)))
 	}
 	env["IDENTITY_ENDPOINT"], env["IDENTITY_HEADER"] = "http://127.0.0.1:42356/msi/token", "header"
-	starts(t, env, files)
+	env["OTEL_EXPORTER_OTLP_ENDPOINT"], env["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http://127.0.0.1:4317/", "grpc" // of the environment's agent
+	if log := starts(t, env, files); !strings.Contains(log, `"msg":"traces are exported","grpc":true`) {
+		t.Errorf("no traces are exported:\n%s", log)
+	}
+}
+
+// Who may call from browsers is a decision, and without one nobody may.
+func TestTemplateOrigins(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, given())
+	if got := d.containerEnv(t)["CORS_ALLOWED_ORIGINS"]; got != "" {
+		t.Errorf("by default %s may", got)
+	}
+	values := given()
+	values["corsAllowedOrigins"] = "https://app.contoso.com"
+	d = deploy(t, values)
+	if got := d.containerEnv(t)["CORS_ALLOWED_ORIGINS"]; got != "https://app.contoso.com" {
+		t.Errorf("CORS_ALLOWED_ORIGINS=%s", got)
+	}
 }
 
 // The evaluator refuses what Azure would refuse.

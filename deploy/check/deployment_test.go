@@ -44,8 +44,9 @@ func filled(t *testing.T, name, value string) string {
 }
 
 // starts checks that the image becomes healthy with an environment and files, and
-// that everything it has to say about its settings is that it listens.
-func starts(t *testing.T, env, files map[string]string) {
+// that everything it has to say about its settings is that it listens. It returns the
+// log.
+func starts(t *testing.T, env, files map[string]string) (log string) {
 	t.Helper()
 	c := newContainer(t)
 	c.give(t, env, files)
@@ -60,6 +61,7 @@ func starts(t *testing.T, env, files map[string]string) {
 			t.Errorf("the server complains: %s", line)
 		}
 	}
+	return log
 }
 
 // give gives a container its environment and its volumes.

@@ -8,6 +8,9 @@
 //   - compose_test.go, kubernetes_test.go: what the files say in the end, decoded
 //     strictly, and whether the server starts with it.
 //   - arm_test.go: the template for Azure, evaluated by arm_expression_test.go.
+//   - expressions_test.go, alerts_test.go, dashboard_test.go, documented_test.go: what
+//     Prometheus and Grafana are given, compared with what a server serves
+//     (served_test.go).
 //
 // To run the programs in a file system and a network of their own, the tests need
 // Linux, and root or sudo without a password.

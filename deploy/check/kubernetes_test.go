@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -37,11 +38,13 @@ type store struct {
 	component string
 	secret    string // entry of the Secret
 	content   string
+	monitored bool // with the components for metrics, too
 }
 
 var kubernetesStores = []store{
-	{"graph", "graph-mapping-keys", mappingKeys},
-	{"postgres", "mapping-store", postgresAddress},
+	{"graph", "graph-mapping-keys", mappingKeys, false},
+	{"postgres", "mapping-store", postgresAddress, false},
+	{"graph", "graph-mapping-keys", mappingKeys, true},
 }
 
 // An installation is what the example overlay makes, decoded.
@@ -56,7 +59,8 @@ type installation struct {
 	ingress         *networkingv1.Ingress
 	budget          *policyv1.PodDisruptionBudget
 	networkPolicies []*networkingv1.NetworkPolicy
-	reconcile       *batchv1.CronJob // nil with the store graph
+	reconcile       *batchv1.CronJob         // nil with the store graph
+	podMonitor      *monitoringv1.PodMonitor // nil unless monitored
 }
 
 // install renders the example overlay with a store, filled in as its reader would.
@@ -70,6 +74,9 @@ func install(t *testing.T, s store) installation {
 	rewrite(t, filepath.Join(overlay, "kustomization.yaml"), func(text string) string {
 		text = strings.Replace(text, "../../components/graph # or", "../../components/"+s.component+" # or", 1)
 		text = strings.Replace(text, "secrets/graph-mapping-keys # or", "secrets/"+s.secret+" # or", 1)
+		if s.monitored {
+			text = strings.ReplaceAll(text, "  # - ../../components/", "  - ../../components/")
+		}
 		return strings.Replace(text, "<client id of the API>", apiClientID, 1)
 	})
 	rewrite(t, filepath.Join(overlay, "settings.env"), func(text string) string {
@@ -105,7 +112,7 @@ func strictDecoder(t *testing.T) runtime.Decoder {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		corev1.AddToScheme, appsv1.AddToScheme, batchv1.AddToScheme, networkingv1.AddToScheme, policyv1.AddToScheme,
+		corev1.AddToScheme, appsv1.AddToScheme, batchv1.AddToScheme, networkingv1.AddToScheme, policyv1.AddToScheme, monitoringv1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
@@ -164,6 +171,8 @@ func (in *installation) take(t *testing.T, object runtime.Object) {
 		in.networkPolicies = append(in.networkPolicies, object)
 	case *batchv1.CronJob:
 		in.reconcile = object
+	case *monitoringv1.PodMonitor:
+		in.podMonitor = object
 	default:
 		t.Errorf("nothing checks a %T", object)
 	}
@@ -182,7 +191,7 @@ func (in *installation) pods() map[string]corev1.PodTemplateSpec {
 func forStores(t *testing.T, test func(t *testing.T, s store, in installation)) {
 	t.Helper()
 	for _, s := range kubernetesStores {
-		t.Run(s.component, func(t *testing.T) {
+		t.Run(s.component+map[bool]string{true: ", monitored"}[s.monitored], func(t *testing.T) {
 			t.Parallel()
 			test(t, s, install(t, s))
 		})
@@ -200,6 +209,9 @@ func TestKubernetesObjects(t *testing.T) {
 		}
 		if s.component == "postgres" {
 			want = append(want, "CronJob acs-auth-reconcile", "NetworkPolicy acs-auth-postgres")
+		}
+		if s.monitored {
+			want = append(want, "NetworkPolicy acs-auth-metrics", "PodMonitor acs-auth-server")
 		}
 		slices.Sort(want)
 		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(in.all))); diff != "" {
@@ -330,12 +342,16 @@ func unsignedToken(audience string) string {
 func TestKubernetesSelectors(t *testing.T) {
 	t.Parallel()
 	forStores(t, func(t *testing.T, _ store, in installation) {
-		for what, selects := range map[string]labels.Selector{
+		selectors := map[string]labels.Selector{
 			"the deployment": selector(t, in.deployment.Spec.Selector),
 			"the service":    labels.SelectorFromSet(in.service.Spec.Selector),
 			"the budget":     selector(t, in.budget.Spec.Selector),
 			"the spread":     selector(t, in.deployment.Spec.Template.Spec.TopologySpreadConstraints[0].LabelSelector),
-		} {
+		}
+		if in.podMonitor != nil {
+			selectors["the monitor"] = selector(t, &in.podMonitor.Spec.Selector)
+		}
+		for what, selects := range selectors {
 			for name, pod := range in.pods() {
 				if got, want := selects.Matches(labels.Set(pod.Labels)), name == "server"; got != want {
 					t.Errorf("%s selects pods of %s: %t, want %t", what, name, got, want)
@@ -371,13 +387,19 @@ func selector(t *testing.T, s *metav1.LabelSelector) labels.Selector {
 // the policy know them.
 func TestKubernetesPorts(t *testing.T) {
 	t.Parallel()
-	forStores(t, func(t *testing.T, _ store, in installation) {
+	forStores(t, func(t *testing.T, s store, in installation) {
 		server := in.deployment.Spec.Template.Spec.Containers[0]
 		ports := map[string]int32{}
 		for _, port := range server.Ports {
 			ports[port.Name] = port.ContainerPort
 		}
 		want := map[string]int32{"http": portOf(t, in.settings.Data["LISTEN_ADDR"])}
+		if admin := in.settings.Data["ADMIN_ADDR"]; s.monitored {
+			want["admin"] = portOf(t, admin)
+			checkMonitored(t, in, want["admin"])
+		} else if !strings.HasPrefix(admin, "127.0.0.1:") {
+			t.Errorf("operators' port is open to other pods: %s", admin)
+		}
 		if diff := cmp.Diff(want, ports); diff != "" {
 			t.Errorf("the server listens on (-), the container says (+):\n%s", diff)
 		}
@@ -399,12 +421,30 @@ func TestKubernetesPorts(t *testing.T) {
 		}
 		for _, p := range in.networkPolicies {
 			for _, rule := range p.Spec.Ingress {
-				if port := rule.Ports[0].Port.IntVal; port != ports["http"] {
-					t.Errorf("%s lets everybody reach port %d", p.Name, port)
+				port, everybody := rule.Ports[0].Port.IntVal, len(rule.From) == 0
+				if len(rule.Ports) != 1 || port == ports["http"] != everybody {
+					t.Errorf("%s opens port %d; to everybody: %t", p.Name, port, everybody)
 				}
 			}
 		}
 	})
+}
+
+// checkMonitored checks that all ways to the metrics lead to the port that has them.
+func checkMonitored(t *testing.T, in installation, port int32) {
+	t.Helper()
+	annotations := in.deployment.Spec.Template.Annotations
+	if annotations["prometheus.io/port"] != strconv.Itoa(int(port)) || annotations["prometheus.io/scrape"] != "true" || annotations["prometheus.io/path"] != "/metrics" {
+		t.Errorf("annotations %v", annotations)
+	}
+	endpoints := in.podMonitor.Spec.PodMetricsEndpoints
+	if len(endpoints) != 1 || *endpoints[0].Port != "admin" || endpoints[0].Path != "/metrics" {
+		t.Errorf("the monitor asks %v", endpoints)
+	}
+	// The alerts expect the name of the job.
+	if job := in.deployment.Spec.Template.Labels[in.podMonitor.Spec.JobLabel]; job != "acs-auth-server" {
+		t.Errorf("the job is called %q", job)
+	}
 }
 
 func portOf(t *testing.T, address string) int32 {

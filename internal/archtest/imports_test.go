@@ -8,8 +8,11 @@ import (
 // Other people's modules, as patterns.
 const (
 	uuid      = "github.com/google/uuid"
-	otel      = "go.opentelemetry.io/otel/..." // the API, which does nothing without an SDK
+	otel      = "go.opentelemetry.io/otel/..." // the API, which does nothing without an SDK, and the SDK
 	otelSDK   = "go.opentelemetry.io/otel/sdk/..."
+	exporters = "go.opentelemetry.io/otel/exporters/..."
+	prom      = "github.com/prometheus/..."
+	grpc      = "google.golang.org/grpc/..."
 	cli       = "github.com/urfave/cli/v3"
 	pgx       = "github.com/jackc/pgx/v5/..."
 	sqlite    = "modernc.org/sqlite"
@@ -57,7 +60,7 @@ var mayImport = []struct {
 
 	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", otel, pgx, sqlite}},
 
-	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", cors, msal, otel, uuid, xsync}},
+	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", cors, msal, otel, prom, uuid, xsync}},
 	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/stores", azure, cli, uuid}},
 	{"examples/*", []string{"acsauth", "acsidentity", "obo", "graphmap", "sqlmap", "tablemap", "movemap", pgx, sqlite}},
 }
@@ -113,6 +116,11 @@ var neverLinks = []struct {
 		[]string{"internal/cloud"},
 		[]string{"acsauth", "acsidentity", "graphmap", "obo", "internal/httpx", "internal/jose", jwx, msal},
 		"it would share the mistakes of what is tested against it",
+	},
+	{
+		[]string{"acsauth", "acsidentity", "graphmap", "obo", "sqlmap", "tablemap", "movemap", "cmd/acsauth", "examples/*"},
+		[]string{otelSDK, exporters, prom, grpc},
+		"whoever watches a program chooses with what",
 	},
 	{
 		[]string{"acsauth", "acsidentity", "graphmap", "obo", "sqlmap", "tablemap", "movemap", "internal/cloud", "cmd/*", "examples/*"},

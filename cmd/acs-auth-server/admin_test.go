@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// adminURL waits for the second listener, and returns where it is.
+func adminURL(t *testing.T, r *running) string {
+	t.Helper()
+	var line struct{ Address string }
+	if err := json.Unmarshal([]byte(r.stderr.line(t, `"msg":"listening for operators"`)), &line); err != nil {
+		t.Fatal(err)
+	}
+	return "http://" + line.Address
+}
+
+// ask sends a request for what is not in the API's document.
+func ask(t *testing.T, method, url string) answered {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close = true
+	answer, err := new(http.Transport).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answered{answer.StatusCode, answer.Header, string(body)}
+}
+
+// Operators have a listener of their own, with what nobody else may see.
+func TestAdmin(t *testing.T) {
+	t.Parallel()
+	c, _ := startCloud(t)
+	r := startAgainst(t, c, nil, "ADMIN_ADDR=127.0.0.1:0", "METRICS=true")
+	r.stderr.line(t, "signing keys loaded")
+	admin := adminURL(t, r)
+	const (
+		json404 = `"error":"not_found"`
+		json405 = `"error":"method_not_allowed"`
+	)
+	for _, test := range []struct {
+		url, method, path string
+		status            int
+		want              string
+	}{
+		{admin, "GET", "/metrics", 200, "\ngo_goroutines "},
+		{admin, "HEAD", "/metrics", 200, ""},
+		{admin, "POST", "/metrics", 405, json405},
+		{admin, "GET", "/healthz", 200, `"ok"`},
+		{admin, "GET", "/readyz", 200, `"ready"`},
+		{admin, "PUT", "/readyz", 405, json405},
+		{admin, "GET", "/debug/pprof/", 200, "goroutine"},
+		{admin, "GET", "/debug/pprof/cmdline", 200, "."},
+		{admin, "GET", "/debug/pprof/heap?debug=1", 200, "heap profile:"},
+		{admin, "GET", "/debug/pprof/goroutine?debug=1", 200, "goroutine profile:"},
+		{admin, "GET", "/debug/pprof/symbol", 200, "num_symbols: 1"},
+		{admin, "POST", "/debug/pprof/symbol", 405, json405},
+		{admin, "GET", "/debug/pprof/trace?seconds=0.01", 200, "go 1."},
+		{admin, "GET", "/debug/pprof/profile?seconds=1", 200, "\x1f\x8b"}, // gzip
+		{admin, "GET", "/debug/pprof/nothing", 404, json404},
+		{admin, "POST", "/debug/pprof/nothing", 404, json404},
+		{admin, "GET", "/debug/pprof", 404, json404},
+		{admin, "GET", "//metrics", 404, json404},
+		{admin, "GET", "/", 404, json404},
+		{admin, "GET", "/api/user", 404, json404},
+		{admin, "GET", "/openapi.yaml", 404, json404},
+
+		{r.url, "GET", "/metrics", 404, json404},
+		{r.url, "GET", "/debug/pprof/", 404, json404},
+		{r.url, "GET", "/debug/pprof/heap", 404, json404},
+		{r.url, "GET", "/debug/pprof/cmdline", 404, json404},
+	} {
+		got := ask(t, test.method, test.url+test.path)
+		if got.status != test.status || !strings.Contains(got.body, test.want) {
+			t.Errorf("%s %s: status %d, want %d and %q: %.300s", test.method, test.path, got.status, test.status, test.want, got.body)
+		}
+		if got.header.Get("Cache-Control") != "no-store" || got.header.Get("X-Content-Type-Options") != "nosniff" || got.header.Get("X-Request-Id") == "" {
+			t.Errorf("%s %s: %v", test.method, test.path, got.header)
+		}
+		if isJSON := strings.HasPrefix(got.header.Get("Content-Type"), "application/json"); isJSON != strings.Contains(test.want, `"`) && test.method != "HEAD" {
+			t.Errorf("%s %s: %s", test.method, test.path, got.header.Get("Content-Type"))
+		}
+	}
+	for _, line := range logLines(t, r.stderr.String(), "request") {
+		route, _ := line["route"].(string)
+		if operational := isOperational(route); (line["level"] == "DEBUG") != operational && route != "" {
+			t.Errorf("%v", line)
+		}
+	}
+	r.end()
+	if status := r.wait(t); status != exitOK {
+		t.Errorf("exit status %d:\n%s", status, r.stderr)
+	}
+	if connection, err := net.DialTimeout("tcp", strings.TrimPrefix(admin, "http://"), patience); err == nil {
+		_ = connection.Close()
+		t.Error("the listener for operators is left open")
+	}
+}
+
+// Whoever never asked for it has no second listener.
+func TestNoAdmin(t *testing.T) {
+	t.Parallel()
+	c, _ := startCloud(t)
+	r := startAgainst(t, c, nil, "METRICS=true")
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/vars"} {
+		if got := ask(t, "GET", r.url+path); got.status != 404 {
+			t.Errorf("%s: status %d", path, got.status)
+		}
+	}
+	if strings.Contains(r.stderr.String(), "operators") {
+		t.Errorf("there is one:\n%s", r.stderr)
+	}
+}
+
+func TestAdminAddrInUse(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	addr := listener.Addr().String()
+	var stdout, stderr bytes.Buffer
+	if status := run(t.Context(), nil, with(enough, "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR="+addr), &stdout, &stderr); status != exitFailure {
+		t.Errorf("exit status %d", status)
+	}
+	for _, want := range []string{"cannot listen", addr, "address already in use", "ADMIN_ADDR can name another"} {
+		if !strings.Contains(stderr.String(), want) {
+			t.Errorf("no %q in: %s", want, &stderr)
+		}
+	}
+}
+
+// When operators cannot connect any more, the server ends and says so.
+func TestAdminListenerFails(t *testing.T) {
+	t.Parallel()
+	c, _ := startCloud(t)
+	p := new(problems)
+	s := load(cloudLayers(c, "ADMIN_ADDR=127.0.0.1:0"), true, p)
+	stderr := newOutput()
+	logger, audit := newLoggers(stderr, s)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := compose(s, surroundings{client: c.HTTPClient(), logger: logger, audit: audit}, p)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- (&server{settings: s, parts: made, logger: logger, ending: t.Context(), admin: admin}).serve(listener)
+	}()
+	stderr.line(t, "signing keys loaded")
+	_ = admin.Close()
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), "accepting connections on ADMIN_ADDR") {
+			t.Errorf("error %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the server does not end")
+	}
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"cmp"
+	"crypto/tls"
+	"strconv"
+	"strings"
+)
+
+// The parts of names in which the variables of one signal differ.
+const (
+	otelTraces  = "TRACES"
+	otelMetrics = "METRICS"
+)
+
+// otelVariables are the variables of OpenTelemetry, OTEL_*, that are set. Its SDK
+// reads them itself, out of the environment of the process and nowhere else; here
+// they are looked at to decide what of it is wanted, and to report mistakes that it
+// would pass over.
+type otelVariables map[string]string
+
+// readOTel takes the variables out of the environment, and reports what is wrong
+// with them.
+func readOTel(layers []layer, p *problems) otelVariables {
+	set := otelVariables{}
+	for _, l := range layers {
+		for name, v := range l.values {
+			if text := strings.TrimSpace(v.text); strings.HasPrefix(name, "OTEL_") && text != "" {
+				set[name] = text
+				p.from[name] = v.where
+			}
+		}
+	}
+	if set.disabled() {
+		return set // and so nobody looks at the others
+	}
+	for _, check := range otelChecks() {
+		for _, name := range check.names {
+			if text := set[name]; text != "" {
+				if err := check.check(text); err != nil {
+					p.add(name, "%v", err)
+				}
+			}
+		}
+	}
+	set.checkSampler(p)
+	set.checkKeyPairs(p)
+	return set
+}
+
+// disabled reports whether nothing is to be exported, whatever else is set.
+func (set otelVariables) disabled() bool { return set["OTEL_SDK_DISABLED"] == "true" }
+
+// wants reports whether a signal is to be exported over OTLP. It is not, by default,
+// other than OpenTelemetry has it: a server must not call what nobody has named. An
+// address for everything, which platforms set by themselves, is one for traces only:
+// metrics are at /metrics, and what listens there may take none.
+func (set otelVariables) wants(signal string) bool {
+	if set.disabled() {
+		return false
+	}
+	exporter := set["OTEL_"+signal+"_EXPORTER"]
+	if exporter != "" {
+		return exporter == "otlp"
+	}
+	return set["OTEL_EXPORTER_OTLP_"+signal+"_ENDPOINT"] != "" ||
+		signal == otelTraces && set["OTEL_EXPORTER_OTLP_ENDPOINT"] != ""
+}
+
+// grpc reports whether a signal is to be exported over gRPC, and not over plain HTTP.
+func (set otelVariables) grpc(signal string) bool {
+	return cmp.Or(set["OTEL_EXPORTER_OTLP_"+signal+"_PROTOCOL"], set["OTEL_EXPORTER_OTLP_PROTOCOL"]) == "grpc"
+}
+
+// checkSampler checks the sampler together with its argument.
+func (set otelVariables) checkSampler(p *problems) {
+	argument := set["OTEL_TRACES_SAMPLER_ARG"]
+	if !strings.HasSuffix(set["OTEL_TRACES_SAMPLER"], "traceidratio") || argument == "" {
+		return
+	}
+	if ratio, err := strconv.ParseFloat(argument, 64); err != nil || !(ratio >= 0 && ratio <= 1) {
+		p.add("OTEL_TRACES_SAMPLER_ARG", "must be a number from 0 to 1")
+	}
+}
+
+// checkKeyPairs checks the certificates with which the exporters show who they are,
+// together with their keys.
+func (set otelVariables) checkKeyPairs(p *problems) {
+	keys := otlpNames("CLIENT_KEY")
+	for i, certificate := range otlpNames("CLIENT_CERTIFICATE") {
+		one, other := certificate, keys[i]
+		if set[one] == "" {
+			one, other = other, one
+		}
+		if set[one] == "" {
+			continue
+		}
+		if _, err := tls.LoadX509KeyPair(set[certificate], set[keys[i]]); err != nil {
+			p.add(one, "and %s must name two PEM files that belong together", other)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// An otelCheck says what the value of some variables may be.
+type otelCheck struct {
+	names []string
+	check func(text string) error
+}
+
+func otelChecks() []otelCheck {
+	return []otelCheck{
+		{[]string{"OTEL_SDK_DISABLED"}, words("true", "false")},
+		{[]string{"OTEL_TRACES_EXPORTER"}, words("otlp", "none")},
+		{[]string{"OTEL_METRICS_EXPORTER"}, metricsExporter},
+		{[]string{"OTEL_TRACES_SAMPLER"}, words("always_on", "always_off", "traceidratio",
+			"parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio")},
+		{otlpNames("PROTOCOL"), words("grpc", "http/protobuf")},
+		{otlpNames("ENDPOINT"), otlpEndpoint},
+		{otlpNames("HEADERS"), otlpHeaders},
+		{otlpNames("COMPRESSION"), words("gzip", "none")},
+		{otlpNames("INSECURE"), words("true", "false")},
+		{otlpNames("CERTIFICATE"), otlpAuthorities},
+		{slices.Concat(otlpNames("TIMEOUT"), []string{
+			"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+			"OTEL_METRIC_EXPORT_INTERVAL", "OTEL_METRIC_EXPORT_TIMEOUT",
+		}), positive},
+		{[]string{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"}, words("cumulative", "delta", "lowmemory")},
+		{[]string{"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"}, words("explicit_bucket_histogram", "base2_exponential_bucket_histogram")},
+		{[]string{"OTEL_RESOURCE_ATTRIBUTES"}, resourceAttributes},
+	}
+}
+
+// otlpNames returns the names of a variable of the exporter: for all signals, and for
+// each of those that there are here.
+func otlpNames(what string) []string {
+	return []string{"OTEL_EXPORTER_OTLP_" + what, "OTEL_EXPORTER_OTLP_TRACES_" + what, "OTEL_EXPORTER_OTLP_METRICS_" + what}
+}
+
+func words(known ...string) func(string) error {
+	return func(text string) error {
+		if !slices.Contains(known, text) {
+			return fmt.Errorf("must be one of %s", strings.Join(known, ", "))
+		}
+		return nil
+	}
+}
+
+func metricsExporter(text string) error {
+	if text == "prometheus" {
+		return errors.New("must be otlp or none: for Prometheus set METRICS or ADMIN_ADDR, and /metrics is served there")
+	}
+	return words("otlp", "none")(text)
+}
+
+func otlpEndpoint(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return errors.New("must be a URL that begins with http:// or https://, such as http://127.0.0.1:4318, without a user")
+	}
+	return nil
+}
+
+// otlpHeaders checks what often is a secret, which the SDK would log if it could not
+// read it.
+func otlpHeaders(text string) error {
+	for i, pair := range strings.Split(text, ",") {
+		name, escaped, found := strings.Cut(pair, "=")
+		_, err := url.PathUnescape(escaped)
+		if !found || err != nil || !isToken(strings.TrimSpace(name)) {
+			return fmt.Errorf("must be a list such as api-key=value,other=value, whose values are percent-encoded; number %d is not", i+1)
+		}
+	}
+	return nil
+}
+
+// isToken reports whether s can be the name of a header (RFC 9110 section 5.6.2).
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", r)
+	})
+}
+
+func otlpAuthorities(path string) error {
+	content, err := os.ReadFile(path)
+	if err != nil || !x509.NewCertPool().AppendCertsFromPEM(content) {
+		return errors.New("must name a PEM file with certificates")
+	}
+	return nil
+}
+
+func positive(text string) error {
+	if n, err := strconv.Atoi(text); err != nil || n <= 0 {
+		return errors.New("must be a whole number, at least 1")
+	}
+	return nil
+}
+
+func resourceAttributes(text string) error {
+	for i, pair := range strings.Split(text, ",") {
+		name, escaped, found := strings.Cut(pair, "=")
+		if _, err := url.PathUnescape(escaped); err != nil || !found || strings.TrimSpace(name) == "" {
+			return fmt.Errorf("must be a list such as deployment.environment.name=production,region=eu, whose values are percent-encoded; number %d is not", i+1)
+		}
+	}
+	return nil
+}

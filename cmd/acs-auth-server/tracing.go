@@ -1,0 +1,55 @@
+package main
+
+import (
+	"net/http"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// tracerScope names the server to OpenTelemetry.
+const tracerScope = "github.com/Azure-Samples/communication-services-authentication-hero-go/cmd/acs-auth-server"
+
+// traceRequests makes a span of every request, within the trace that its caller names
+// (https://www.w3.org/TR/trace-context/). It names and describes it by the conventions
+// of OpenTelemetry for HTTP, but for what clients put tokens into: the query, headers,
+// and a path that is no endpoint's. What asks for the server's health, again and
+// again, is not traced.
+func traceRequests(next http.Handler, route func(path string) string, tracers trace.TracerProvider) http.Handler {
+	if tracers == nil {
+		return next
+	}
+	tracer := tracers.Tracer(tracerScope)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isOperational(r.URL.Path) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		name, method := r.Method, r.Method
+		if knownMethod(method) != method {
+			name, method = "HTTP", "_OTHER"
+		}
+		attrs := []attribute.KeyValue{attribute.String("http.request.method", method)}
+		if route := route(r.URL.Path); route != "" {
+			name += " " + route
+			attrs = append(attrs, attribute.String("http.route", route))
+		}
+		ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+		ctx, span := tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attrs...))
+		defer span.End()
+		observed := &observedWriter{ResponseWriter: w}
+		// Deferred, because a handler that panics has answered too.
+		defer func() {
+			if observed.status == 0 {
+				return
+			}
+			span.SetAttributes(attribute.Int("http.response.status_code", observed.status))
+			if observed.status >= http.StatusInternalServerError {
+				span.SetStatus(codes.Error, "")
+			}
+		}()
+		next.ServeHTTP(observed, r.WithContext(ctx))
+	})
+}
