@@ -79,9 +79,11 @@ func serve(ctx context.Context, s *settings, client *http.Client, stderr io.Writ
 			_ = listener.Close()
 			return exitFailure
 		}
-		logger.InfoContext(ctx, "listening for operators", "address", running.admin.Addr().String())
 	}
 	logStart(ctx, logger, s, listener.Addr())
+	if running.admin != nil {
+		logger.InfoContext(ctx, "listening for operators", "address", running.admin.Addr().String())
+	}
 	if err := announce(listener.Addr()); err != nil {
 		_ = listener.Close()
 		if running.admin != nil {
