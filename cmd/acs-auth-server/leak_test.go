@@ -31,7 +31,8 @@ type leakTest struct {
 
 // Whatever clients and upstreams do, and however they fail: no token, no secret and no
 // address is in the log, and no person or ACS identity is outside of audit events and
-// orphan reports. Nor is any of that in error answers, even with DEBUG_ERRORS.
+// orphan reports. Nor is any of that in error answers, even with DEBUG_ERRORS, or in
+// metrics.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -59,7 +60,7 @@ func TestNothingLeaks(t *testing.T) {
 			t.Parallel()
 			c, _ := startCloud(t)
 			l := &leakTest{T: t, Cloud: c, tap: newWiretap(c)}
-			layers := cloudLayers(c, append(test.environ(t, c), "RATE_LIMIT_PER_USER=off", "CORS_ALLOWED_ORIGINS=https://app.contoso.example")...)
+			layers := cloudLayers(c, append(test.environ(t, c), "RATE_LIMIT_PER_USER=off", "METRICS=true", "CORS_ALLOWED_ORIGINS=https://app.contoso.example")...)
 			r := start(t, func(ctx context.Context, stdout, stderr io.Writer) int {
 				p := new(problems)
 				s := load(layers, true, p)
@@ -73,6 +74,7 @@ func TestNothingLeaks(t *testing.T) {
 			l.visit(l.newcomer())
 			l.refuse()
 			l.fail()
+			metrics := l.send("GET", "/metrics").body
 			r.end()
 			if status := r.wait(t); status != exitOK {
 				t.Errorf("exit status %d", status)
@@ -82,9 +84,10 @@ func TestNothingLeaks(t *testing.T) {
 			all := l.loot(layers)
 			all.find(t, "log", log)
 			all.find(t, "answers", l.bodies.String())
+			all.find(t, "metrics", metrics)
 			// Had nothing happened, nothing could have leaked.
-			for _, needed := range []string{"token_issued", "request_refused", "teams_token_exchanged", "identity report left open", "has panicked", "stack_trace"} {
-				if !strings.Contains(log+l.bodies.String(), needed) {
+			for _, needed := range []string{"token_issued", "request_refused", "teams_token_exchanged", "identity report left open", "has panicked", "stack_trace", "acsauth_identity_events_total"} {
+				if !strings.Contains(log+l.bodies.String()+metrics, needed) {
 					t.Errorf("%s did not happen", needed)
 				}
 			}
