@@ -24,13 +24,13 @@ type collector struct {
 	url string
 
 	mu        sync.Mutex
-	resources map[string]string // attributes of what sends
+	resources map[string]map[string]string // attributes of what sends, by signal
 	spans     []*tracepb.Span
 	metrics   map[string]bool // names
 }
 
 func newCollector() *collector {
-	return &collector{resources: map[string]string{}, metrics: map[string]bool{}}
+	return &collector{resources: map[string]map[string]string{}, metrics: map[string]bool{}}
 }
 
 // startCollector starts a collector that speaks gRPC, or protobuf over HTTP.
@@ -120,7 +120,7 @@ func (c *collector) takeSpans(in *collectortrace.ExportTraceServiceRequest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, from := range in.GetResourceSpans() {
-		c.takeResource(from.GetResource().GetAttributes())
+		c.takeResource("traces", from.GetResource().GetAttributes())
 		for _, scoped := range from.GetScopeSpans() {
 			c.spans = append(c.spans, scoped.GetSpans()...)
 		}
@@ -131,7 +131,7 @@ func (c *collector) takeMetrics(in *collectormetrics.ExportMetricsServiceRequest
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, from := range in.GetResourceMetrics() {
-		c.takeResource(from.GetResource().GetAttributes())
+		c.takeResource("metrics", from.GetResource().GetAttributes())
 		for _, scoped := range from.GetScopeMetrics() {
 			for _, m := range scoped.GetMetrics() {
 				c.metrics[m.GetName()] = true
@@ -140,9 +140,10 @@ func (c *collector) takeMetrics(in *collectormetrics.ExportMetricsServiceRequest
 	}
 }
 
-func (c *collector) takeResource(attrs []*common.KeyValue) {
+func (c *collector) takeResource(signal string, attrs []*common.KeyValue) {
+	c.resources[signal] = map[string]string{}
 	for _, a := range attrs {
-		c.resources[a.GetKey()] = a.GetValue().GetStringValue()
+		c.resources[signal][a.GetKey()] = a.GetValue().GetStringValue()
 	}
 }
 

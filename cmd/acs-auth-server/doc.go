@@ -14,8 +14,9 @@
 // What is wrong with the settings is reported all at once, and nothing starts.
 //
 // Besides the API under /api there are /healthz (the process is up) and /readyz
-// (requests can be served; red from the moment that a shutdown begins). Logs go
-// to standard error.
+// (requests can be served; red from the moment that a shutdown begins), and with
+// METRICS or ADMIN_ADDR /metrics. Logs go to standard error; traces, and metrics
+// too, where OpenTelemetry's variables say.
 //
 // SIGINT and SIGTERM end the server gracefully: it says on /readyz that it is not
 // ready, goes on serving for SHUTDOWN_DELAY so that load balancers notice, then

@@ -88,8 +88,15 @@ func (c *collector) check(t *testing.T, service string, metrics bool) {
 	if strings.Contains(text, "healthz") {
 		t.Error("a health check is traced")
 	}
-	if c.resources["service.name"] != service || c.resources["service.version"] == "" || c.resources["service.instance.id"] == "" {
-		t.Errorf("resource %v", c.resources)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for signal, who := range c.resources {
+		if who["service.name"] != service || who["service.version"] == "" || who["service.instance.id"] == "" {
+			t.Errorf("%s of %v", signal, who)
+		}
+	}
+	if (c.resources["metrics"] != nil) != metrics {
+		t.Errorf("metrics were sent: %v", c.metrics)
 	}
 	for _, name := range []string{"acsauth.request.duration", "acsauth.store.duration", "obo.exchange.duration"} {
 		if c.metrics[name] != metrics {
