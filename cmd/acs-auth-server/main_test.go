@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds what must happen anyway; no test waits for it in vain.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // An output collects what a program prints, and lets tests wait for it.
 type output struct {
