@@ -85,7 +85,7 @@ func benchKey(b *testing.B, c *cloud.Cloud) *rsa.PublicKey {
 		b.Fatal(err)
 	}
 	defer answer.Body.Close()
-	document, err := httpx.ReadBody(answer.Body, httpx.MaxBody)
+	document, err := httpx.ReadBody(answer, httpx.MaxBody)
 	if err != nil {
 		b.Fatal(err)
 	}

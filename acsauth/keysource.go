@@ -93,5 +93,5 @@ func (s *keySource) get(ctx context.Context, url string) ([]byte, error) {
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answered with status %d", r.URL.Host, answer.StatusCode)
 	}
-	return httpx.ReadBody(answer.Body, httpx.MaxBody)
+	return httpx.ReadBody(answer, httpx.MaxBody)
 }

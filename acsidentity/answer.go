@@ -53,9 +53,11 @@ func decodeToken(body []byte) (AccessToken, error) {
 // form is not ok, and no less valid.
 func scanToken(body []byte) (answer tokenAnswer, ok bool) {
 	rest, opened := bytes.CutPrefix(body, []byte(`{"token":"`))
-	token, rest, separated := bytes.Cut(rest, []byte(`","expiresOn":"`))
-	expiresOn, closed := bytes.CutSuffix(bytes.TrimRight(rest, "\r\n"), []byte(`"}`))
-	if !opened || !separated || !closed || bytes.ContainsAny(token, `"\`) || bytes.ContainsAny(expiresOn, `"\`) {
+	token, rest, _ := bytes.Cut(rest, []byte(`"`))
+	rest, separated := bytes.CutPrefix(rest, []byte(`,"expiresOn":"`))
+	expiresOn, rest, _ := bytes.Cut(rest, []byte(`"`))
+	if !opened || !separated || string(bytes.TrimRight(rest, "\r\n")) != "}" ||
+		bytes.IndexByte(token, '\\') >= 0 || bytes.IndexByte(expiresOn, '\\') >= 0 {
 		return tokenAnswer{}, false
 	}
 	return tokenAnswer{Token: string(token), ExpiresOn: string(expiresOn)}, true

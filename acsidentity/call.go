@@ -11,8 +11,6 @@ import (
 	"net/url"
 	"sync/atomic"
 
-	"github.com/google/uuid"
-
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
@@ -23,10 +21,11 @@ const serviceRequestIDHeader = "Ms-Cv" // in the form of http.Header
 type call struct {
 	operation string // the name of the Client method
 	method    string
-	path      string             // percent-encoded as on the wire
+	path      string
+	escaped   string             // the path as on the wire; "": the same
 	body      []byte             // JSON, or none
 	success   int                // the one status that means success
-	decode    func([]byte) error // reads the body of a success; nil: there is none
+	decode    func([]byte) error // copies from the body of a success; nil: there is none
 	once      bool               // must not happen twice: a create
 	id        string             // the client request id, shared by the attempts
 
@@ -45,7 +44,7 @@ type attempt struct {
 
 // do sends cl until an attempt succeeds or the next would be useless or unsafe.
 func (c *Client) do(ctx context.Context, cl call) error {
-	cl.id = uuid.NewString()
+	cl.id = httpx.NewRequestID()
 	effect := false
 	for n := 0; ; n++ {
 		a := c.attempt(ctx, cl, n)
@@ -141,7 +140,7 @@ func (c *Client) send(caller context.Context, cl call) attempt {
 		return attempt{err: failed}
 	}
 
-	resp, err := c.httpClient.Do(req)
+	resp, err := c.transmit(req)
 	if err != nil {
 		// Not err itself: it names the URL, and with it an identity.
 		failed.Err = c.late(ctx, caller, connectionCause(err))
@@ -157,7 +156,9 @@ func (c *Client) send(caller context.Context, cl call) attempt {
 	if succeeded && cl.decode == nil {
 		return attempt{header: resp.Header}
 	}
-	body, err := httpx.ReadBody(resp.Body, httpx.MaxBody)
+	body := httpx.TakeBuffer() // what is decoded is copied
+	defer httpx.GiveBuffer(body)
+	err = httpx.ReadBodyInto(body, resp, httpx.MaxBody)
 	cutOff := err != nil && !errors.Is(err, httpx.ErrBodyTooLarge)
 	if cutOff {
 		err = c.late(ctx, caller, fmt.Errorf("read the answer: %w", connectionCause(err)))
@@ -165,7 +166,7 @@ func (c *Client) send(caller context.Context, cl call) attempt {
 
 	if succeeded {
 		if err == nil {
-			err = cl.decode(body)
+			err = cl.decode(body.Bytes())
 		}
 		if err == nil {
 			return attempt{header: resp.Header}
@@ -179,7 +180,7 @@ func (c *Client) send(caller context.Context, cl call) attempt {
 
 	// The status counts, whatever became of the body.
 	failed.StatusCode = resp.StatusCode
-	failed.Code, failed.Message, failed.Target = decodeErrorBody(body)
+	failed.Code, failed.Message, failed.Target = decodeErrorBody(body.Bytes())
 	failed.Err = err
 	wait, told := httpx.RetryAfter(resp.Header, c.now())
 	failed.RetryAfter = wait
@@ -203,25 +204,22 @@ func (c *Client) late(attempt, caller context.Context, err error) error {
 // newRequest makes the request of one attempt: the signature holds the time, so
 // none is used twice.
 func (c *Client) newRequest(ctx context.Context, cl call, credential Credential) (*http.Request, error) {
-	path, err := url.PathUnescape(cl.path)
-	if err != nil {
-		return nil, errors.New("the request could not be made") // the cause names the path
-	}
 	req, err := http.NewRequestWithContext(ctx, cl.method, "", bytes.NewReader(cl.body))
 	if err != nil {
 		return nil, errors.New("the request could not be made")
 	}
-	// Put together rather than parsed, and the names of headers in the form that
-	// http.Header has them in: every token takes this way.
-	req.URL = &url.URL{Scheme: c.endpoint.Scheme, Host: c.endpoint.Host, Path: path, RawPath: cl.path, RawQuery: "api-version=" + c.apiVersion}
+	// Put together rather than parsed: every token takes this way.
+	req.URL = &url.URL{Scheme: c.endpoint.Scheme, Host: c.endpoint.Host, Path: cl.path, RawPath: cl.escaped, RawQuery: c.query}
 	req.Host = c.endpoint.Host
-	if len(cl.body) > 0 {
-		req.Header["Content-Type"] = []string{"application/json"}
+	httpx.SetFields(req.Header,
+		httpx.Field{Name: "Accept", Value: "application/json"},
+		httpx.Field{Name: "User-Agent", Value: httpx.UserAgent()},
+		httpx.Field{Name: "X-Ms-Client-Request-Id", Value: cl.id},
+		httpx.Field{Name: "X-Ms-Return-Client-Request-Id", Value: "true"},
+		httpx.Field{Name: "Content-Type", Value: "application/json"})
+	if len(cl.body) == 0 {
+		delete(req.Header, "Content-Type")
 	}
-	req.Header["Accept"] = []string{"application/json"}
-	req.Header["User-Agent"] = []string{httpx.UserAgent()}
-	req.Header["X-Ms-Client-Request-Id"] = []string{cl.id}
-	req.Header["X-Ms-Return-Client-Request-Id"] = []string{"true"}
 	if err := credential.authorize(ctx, req, cl.body, c.now()); err != nil {
 		return nil, err
 	}

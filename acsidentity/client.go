@@ -1,6 +1,7 @@
 package acsidentity
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -99,8 +100,8 @@ func (cfg Config) Format(f fmt.State, verb rune) {
 type Client struct {
 	endpoint       *url.URL
 	credential     Credential
-	apiVersion     string
-	httpClient     *http.Client
+	query          string // of every request
+	transmit       func(*http.Request) (*http.Response, error)
 	attemptTimeout time.Duration
 	retry          httpx.Retry
 	now            func() time.Time
@@ -117,8 +118,7 @@ func New(cfg Config) (*Client, error) {
 	}
 
 	c := &Client{
-		apiVersion:     cfg.APIVersion,
-		httpClient:     outbound.New("acs", cfg.MeterProvider, cfg.TracerProvider).Client(httpx.Harden(cfg.HTTPClient)),
+		transmit:       httpx.Sender(outbound.New("acs", cfg.MeterProvider, cfg.TracerProvider).Client(httpx.Harden(cfg.HTTPClient))),
 		attemptTimeout: cfg.AttemptTimeout,
 		retry:          httpx.DefaultRetry,
 		now:            cfg.Now,
@@ -149,13 +149,13 @@ func New(cfg Config) (*Client, error) {
 		c.credential = cfg.Credential
 	}
 
-	if c.apiVersion == "" {
-		c.apiVersion = DefaultAPIVersion
-	} else if !apiVersionForm.MatchString(c.apiVersion) {
-		mistaken("Config.APIVersion %q is not a version such as %s", c.apiVersion, DefaultAPIVersion)
-	} else if c.apiVersion < oldestAPIVersion {
-		mistaken("Config.APIVersion %s is too old: %s is the first that knows the lifetime of a token", c.apiVersion, oldestAPIVersion)
+	version := cmp.Or(cfg.APIVersion, DefaultAPIVersion)
+	if !apiVersionForm.MatchString(version) {
+		mistaken("Config.APIVersion %q is not a version such as %s", version, DefaultAPIVersion)
+	} else if version < oldestAPIVersion {
+		mistaken("Config.APIVersion %s is too old: %s is the first that knows the lifetime of a token", version, oldestAPIVersion)
 	}
+	c.query = "api-version=" + version
 	if c.attemptTimeout < 0 {
 		mistaken("Config.AttemptTimeout must not be negative: %s", c.attemptTimeout)
 	} else if c.attemptTimeout == 0 {

@@ -2,12 +2,9 @@ package acsidentity
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"hash"
 	"net/http"
 	"strings"
 	"sync"
@@ -51,13 +48,11 @@ func AccessKey(base64Key string) Credential {
 	if err != nil {
 		return Credential{&proof{err: err}}
 	}
-	// Making an HMAC hashes the key; one that is used again has done so.
-	macs := sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}
+	signers := sync.Pool{New: func() any { return newSigner(key) }}
 	return Credential{&proof{authorize: func(_ context.Context, req *http.Request, body []byte, now time.Time) error {
-		mac := macs.Get().(hash.Hash)
-		mac.Reset()
-		sign(req, body, mac, now)
-		macs.Put(mac)
+		s := signers.Get().(*signer)
+		s.sign(req, body, now)
+		signers.Put(s)
 		return nil
 	}}}
 }
@@ -129,21 +124,6 @@ func decodeKey(encoded string) ([]byte, error) {
 		return nil, failure{httpx.KindMisconfigured, "the access key is not standard base64 with padding; copy it as the Azure portal shows it"}
 	}
 	return key, nil
-}
-
-// sign adds the headers of the HMAC-SHA256 scheme to req. It signs x-ms-date
-// rather than Date, which proxies rewrite. mac is the HMAC of the access key.
-func sign(req *http.Request, body []byte, mac hash.Hash, now time.Time) {
-	date := now.UTC().Format(http.TimeFormat)
-	sum := sha256.Sum256(body)
-	contentHash := base64.StdEncoding.EncodeToString(sum[:])
-
-	mac.Write([]byte(req.Method + "\n" + req.URL.RequestURI() + "\n" + date + ";" + req.Host + ";" + contentHash))
-	signature := base64.StdEncoding.EncodeToString(mac.Sum(nil))
-
-	req.Header["X-Ms-Date"] = []string{date}
-	req.Header["X-Ms-Content-Sha256"] = []string{contentHash}
-	req.Header["Authorization"] = []string{"HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=" + signature}
 }
 
 // isPrintable reports whether s is a non-empty run of printable ASCII without

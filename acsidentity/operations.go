@@ -78,10 +78,12 @@ func (c *Client) IssueToken(ctx context.Context, id string, o TokenOptions) (Acc
 	if err := o.Validate(); err != nil {
 		return AccessToken{}, optionsError(operation, err)
 	}
-	return c.token(ctx, operation, identityPath(id)+"/:issueAccessToken", struct {
-		Scopes  []Scope `json:"scopes"`
-		Minutes int64   `json:"expiresInMinutes,omitempty"`
-	}{o.Scopes, int64(o.ExpiresIn / time.Minute)})
+	return c.token(ctx, call{
+		operation: operation,
+		path:      identitiesPath + id + issuePath,
+		escaped:   identitiesPath + url.QueryEscape(id) + issuePath,
+		body:      o.appendRequest(make([]byte, 0, 64)),
+	})
 }
 
 // RevokeTokens makes all tokens of the identity id invalid. The service may take
@@ -109,26 +111,25 @@ func (c *Client) ExchangeTeamsToken(ctx context.Context, x TeamsExchange) (Acces
 		err := failure{httpx.KindUnusable, "Token, AppID and UserID of a TeamsExchange are all required"}
 		return AccessToken{}, &Error{Operation: operation, Err: err}
 	}
-	return c.token(ctx, operation, "/teamsUser/:exchangeAccessToken", struct {
-		Token  string `json:"token"`
-		AppID  string `json:"appId"`
-		UserID string `json:"userId"`
-	}{x.Token, x.AppID, x.UserID})
+	return c.token(ctx, call{
+		operation: operation,
+		path:      "/teamsUser/:exchangeAccessToken",
+		body: encode(struct {
+			Token  string `json:"token"`
+			AppID  string `json:"appId"`
+			UserID string `json:"userId"`
+		}{x.Token, x.AppID, x.UserID}),
+	})
 }
 
-// token posts request to path and reads a token from the answer.
-func (c *Client) token(ctx context.Context, operation, path string, request any) (t AccessToken, err error) {
-	err = c.do(ctx, call{
-		operation: operation,
-		method:    http.MethodPost,
-		path:      path,
-		body:      encode(request),
-		success:   http.StatusOK,
-		decode: func(body []byte) (err error) {
-			t, err = decodeToken(body)
-			return err
-		},
-	})
+// token posts cl and reads a token from the answer.
+func (c *Client) token(ctx context.Context, cl call) (t AccessToken, err error) {
+	cl.method, cl.success = http.MethodPost, http.StatusOK
+	cl.decode = func(body []byte) (err error) {
+		t, err = decodeToken(body)
+		return err
+	}
+	err = c.do(ctx, cl)
 	return t, err
 }
 
@@ -140,13 +141,18 @@ func (c *Client) change(ctx context.Context, operation, method, id, action strin
 	return c.do(ctx, call{
 		operation: operation,
 		method:    method,
-		path:      identityPath(id) + action,
+		path:      identitiesPath + id + action,
+		escaped:   identitiesPath + url.QueryEscape(id) + action,
 		success:   http.StatusNoContent,
 	})
 }
 
-// identityPath escapes the colons of id, as Microsoft's libraries do.
-func identityPath(id string) string { return "/identities/" + url.QueryEscape(id) }
+// In the path of an identity the colons of its id are escaped, as Microsoft's
+// libraries do, and others are not.
+const (
+	identitiesPath = "/identities/"
+	issuePath      = "/:issueAccessToken"
+)
 
 // validateID refuses what cannot be an id and might, in a path, name something
 // else than an identity.

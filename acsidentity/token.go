@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -67,6 +68,23 @@ func (o TokenOptions) Validate() error {
 		mistakes = append(mistakes, fmt.Errorf("TokenOptions.ExpiresIn is %s: it must be 1h to 24h in whole minutes, or 0 for the service's default", o.ExpiresIn))
 	}
 	return errors.Join(mistakes...)
+}
+
+// appendRequest appends the request for a token, with options that are valid: a scope
+// is nothing that JSON would have to escape.
+func (o TokenOptions) appendRequest(text []byte) []byte {
+	text = append(text, `{"scopes":[`...)
+	for i, s := range o.Scopes {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(append(append(text, '"'), s...), '"')
+	}
+	text = append(text, ']')
+	if o.ExpiresIn > 0 {
+		text = strconv.AppendInt(append(text, `,"expiresInMinutes":`...), int64(o.ExpiresIn/time.Minute), 10)
+	}
+	return append(text, '}')
 }
 
 // An AccessToken is an ACS token, for the ACS client libraries to use. Printing

@@ -82,7 +82,7 @@ func (c *client) send(ctx context.Context, req request, token, requestID string)
 		if r.ok() && req.method != abstractions.GET {
 			return nil, nil
 		}
-		body, err := httpx.ReadBody(answer.Body, httpx.MaxBody)
+		body, err := httpx.ReadBody(answer, httpx.MaxBody)
 		if err != nil && r.ok() {
 			return nil, err
 		}

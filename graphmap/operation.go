@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/google/uuid"
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
@@ -34,7 +33,7 @@ func (m *Mapper) begin(ctx context.Context, name string, u acsauth.User) (*opera
 	if err != nil {
 		return nil, fmt.Errorf("graphmap: %s: %w", name, err)
 	}
-	op := &operation{m: m, name: name, user: u, keys: keys, requestID: uuid.NewString()}
+	op := &operation{m: m, name: name, user: u, keys: keys, requestID: httpx.NewRequestID()}
 	return op, op.authenticate(ctx, "")
 }
 

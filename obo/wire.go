@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
@@ -49,7 +47,7 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 func (w *wire) CloseIdleConnections() {}
 
 func (w *wire) post(r *http.Request) (*http.Response, error) {
-	requestID := uuid.NewString()
+	requestID := httpx.NewRequestID()
 	r.Header.Set("client-request-id", requestID)
 	r.Header.Set("User-Agent", httpx.UserAgent())
 	r.Header.Set("Accept", "application/json")
@@ -87,7 +85,7 @@ func (w *wire) send(r *http.Request) (status int, failure *Error) {
 		return 0, unreachable(r.Context(), err)
 	}
 	defer httpx.Drain(resp.Body)
-	body, err := httpx.ReadBody(resp.Body, httpx.MaxBody)
+	body, err := httpx.ReadBody(resp, httpx.MaxBody)
 	if err != nil && !errors.Is(err, httpx.ErrBodyTooLarge) {
 		return resp.StatusCode, unreachable(r.Context(), err)
 	}

@@ -153,7 +153,7 @@ func (t transport) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer httpx.Drain(resp.Body)
-	body, err := httpx.ReadBody(resp.Body, maxAnswer)
+	body, err := httpx.ReadBody(resp, maxAnswer)
 	if err != nil {
 		return nil, err
 	}

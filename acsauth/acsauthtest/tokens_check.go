@@ -24,7 +24,7 @@ var challengeErrors = map[string]string{
 // Check says what is wrong with the answer to a request that presented the case, all
 // of it; nil means that nothing is. It reads the answer's body.
 func (c TokenCase) Check(answer *http.Response) error {
-	body, err := httpx.ReadBody(answer.Body, httpx.MaxBody)
+	body, err := httpx.ReadBody(answer, httpx.MaxBody)
 	if err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}

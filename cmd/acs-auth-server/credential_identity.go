@@ -112,7 +112,7 @@ func (c *identityClient) Do(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, unanswered(r.Context(), identityEndpoint, err)
 	}
-	body, err := httpx.ReadBody(answer.Body, httpx.MaxBody)
+	body, err := httpx.ReadBody(answer, httpx.MaxBody)
 	httpx.Drain(answer.Body)
 	if err != nil {
 		return nil, unanswered(r.Context(), identityEndpoint, err)

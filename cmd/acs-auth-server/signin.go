@@ -119,7 +119,7 @@ func (c *authorityClient) Do(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, unanswered(r.Context(), "Microsoft Entra ID", err)
 	}
-	body, err := httpx.ReadBody(answer.Body, httpx.MaxBody)
+	body, err := httpx.ReadBody(answer, httpx.MaxBody)
 	httpx.Drain(answer.Body)
 	switch {
 	case err != nil:

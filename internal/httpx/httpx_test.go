@@ -1,15 +1,20 @@
 package httpx_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
@@ -49,13 +54,19 @@ func TestParseBaseURL(t *testing.T) {
 
 func TestReadBody(t *testing.T) {
 	t.Parallel()
-	for size, fits := range map[int]bool{0: true, 9: true, 10: true, 11: false, 1000: false} {
-		b, err := httpx.ReadBody(strings.NewReader(strings.Repeat("a", size)), 10)
-		if fits && (err != nil || len(b) != size) || !fits && !errors.Is(err, httpx.ErrBodyTooLarge) {
-			t.Errorf("%d bytes of at most 10: %d, %v", size, len(b), err)
+	read := func(body io.Reader, length int64) ([]byte, error) {
+		return httpx.ReadBody(&http.Response{Body: io.NopCloser(body), ContentLength: length}, 10)
+	}
+	for size, fits := range map[int]bool{0: true, 9: true, 10: true, 11: false, 1000: false, 10_000: false} {
+		// What the header says is no more than a hint, even if it is wrong.
+		for _, length := range []int64{-1, 0, int64(size), math.MaxInt64} {
+			b, err := read(strings.NewReader(strings.Repeat("a", size)), length)
+			if fits && (err != nil || len(b) != size) || !fits && !errors.Is(err, httpx.ErrBodyTooLarge) {
+				t.Errorf("%d bytes of at most 10, said to be %d: %d, %v", size, length, len(b), err)
+			}
 		}
 	}
-	if _, err := httpx.ReadBody(io.MultiReader(strings.NewReader("a"), errReader{}), 10); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := read(io.MultiReader(strings.NewReader("a"), errReader{}), 5); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a body that breaks off: %v", err)
 	}
 }
@@ -165,5 +176,68 @@ func TestUserAgent(t *testing.T) {
 	t.Parallel()
 	if got := httpx.UserAgent(); !strings.HasPrefix(got, "acs-authentication-hero-go/") || strings.ContainsAny(got, " ()") {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestNewRequestID(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 1000 {
+		id := httpx.NewRequestID()
+		parsed, err := uuid.Parse(id)
+		if err != nil || parsed.Version() != 4 || parsed.Variant() != uuid.RFC4122 || parsed.String() != id {
+			t.Fatalf("%q is no UUID of version 4: %v", id, err)
+		}
+		if seen[id] {
+			t.Fatalf("%q twice", id)
+		}
+		seen[id] = true
+	}
+}
+
+// A buffer holds a whole body or nothing, whatever was in it before.
+func TestReadBodyInto(t *testing.T) {
+	t.Parallel()
+	b := bytes.NewBufferString("of another answer")
+	for _, test := range []struct {
+		body io.Reader
+		want string
+	}{
+		{strings.NewReader("0123456789"), "0123456789"},
+		{strings.NewReader("01234567890"), ""},
+		{strings.NewReader("short"), "short"},
+		{io.MultiReader(strings.NewReader("a"), errReader{}), ""},
+	} {
+		err := httpx.ReadBodyInto(b, &http.Response{Body: io.NopCloser(test.body), ContentLength: -1}, 10)
+		if b.String() != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%q, %v; want %q", b, err, test.want)
+		}
+	}
+}
+
+func TestBuffers(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		b := httpx.TakeBuffer()
+		if b.Len() > 0 || b.Cap() > 64<<10 {
+			t.Errorf("%d bytes are left in a buffer of %d", b.Len(), b.Cap())
+		}
+		b.Write(make([]byte, 1<<20))
+		httpx.GiveBuffer(b)
+		b = httpx.TakeBuffer()
+		b.WriteString("secret")
+		httpx.GiveBuffer(b)
+	}
+}
+
+func TestSetFields(t *testing.T) {
+	t.Parallel()
+	h := http.Header{"A": {"0", "0"}, "D": {"4"}}
+	httpx.SetFields(h, httpx.Field{Name: "A", Value: "1"}, httpx.Field{Name: "B", Value: "2"}, httpx.Field{Name: "C", Value: "3"})
+	h.Add("A", "5")
+	h.Add("B", "6")
+	want := http.Header{"A": {"1", "5"}, "B": {"2", "6"}, "C": {"3"}, "D": {"4"}}
+	if diff := cmp.Diff(want, h); diff != "" {
+		t.Error(diff)
 	}
 }
