@@ -223,15 +223,8 @@ func (a *Authenticator) verify(ctx context.Context, token string) (User, error) 
 	if err := a.checkClaims(c, key.Issuer); err != nil {
 		return User{}, err
 	}
-	u := User{
-		TenantID:  strings.ToLower(c.tenantID),
-		ObjectID:  strings.ToLower(c.objectID),
-		ClientID:  strings.ToLower(c.client()),
-		Scopes:    c.scopes(),
-		TokenID:   c.tokenID,
-		ExpiresAt: c.expires.Time,
-	}
-	if refused := a.checkPolicy(c); refused != nil {
+	u := c.user()
+	if refused := a.checkPolicy(c, u); refused != nil {
 		genuine := u // only what is refused takes memory
 		refused.user = &genuine
 		return User{}, refused
@@ -244,11 +237,15 @@ func (a *Authenticator) verify(ctx context.Context, token string) (User, error) 
 // error is an [*Error]: besides those of [Authenticator.Verify] missing_token or
 // invalid_request.
 func (a *Authenticator) Authenticate(r *http.Request) (User, error) {
-	token, err := bearerToken(r.Header)
+	return a.authenticate(r.Context(), r.Header)
+}
+
+func (a *Authenticator) authenticate(ctx context.Context, h http.Header) (User, error) {
+	token, err := bearerToken(h)
 	if err != nil {
 		return User{}, err
 	}
-	return a.Verify(r.Context(), token)
+	return a.Verify(ctx, token)
 }
 
 // Require lets a request through to h if it carries an acceptable access token,

@@ -43,15 +43,20 @@ func bearerToken(h http.Header) (string, error) {
 func isToken68(s string) bool {
 	s = strings.TrimRight(s, "=")
 	for i := range len(s) {
-		switch c := s[i]; {
-		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-		case strings.IndexByte("-._~+/", c) >= 0:
-		default:
+		if !token68[s[i]] {
 			return false
 		}
 	}
 	return s != ""
 }
+
+// token68 are the characters of bearer tokens.
+var token68 = func() (set [256]bool) {
+	for c := range len(set) {
+		set[c] = 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-._~+/", byte(c)) >= 0
+	}
+	return set
+}()
 
 func badHeader(message string) error {
 	return &Error{Name: "invalid_request", Message: message, Err: errBearerSyntax}

@@ -100,6 +100,39 @@ func (c claims) scopes() []string {
 	return strings.FieldsFunc(c.scope, func(r rune) bool { return r == ' ' })
 }
 
+// user returns whom the token stands for, in memory of its own: who keeps a user for
+// long does not keep the whole payload of a token, of which the claims are parts.
+func (c claims) user() User {
+	u := User{
+		TenantID:  strings.ToLower(c.tenantID),
+		ObjectID:  strings.ToLower(c.objectID),
+		ClientID:  strings.ToLower(c.client()),
+		TokenID:   c.tokenID,
+		ExpiresAt: c.expires.Time,
+	}
+	cloneAll(&u.TenantID, &u.ObjectID, &u.ClientID, &u.TokenID, &c.scope)
+	u.Scopes = c.scopes()
+	return u
+}
+
+// cloneAll moves texts into one piece of memory.
+func cloneAll(texts ...*string) {
+	size := 0
+	for _, text := range texts {
+		size += len(*text)
+	}
+	var all strings.Builder
+	all.Grow(size)
+	for _, text := range texts {
+		all.WriteString(*text)
+	}
+	rest := all.String()
+	for _, text := range texts {
+		n := len(*text)
+		*text, rest = rest[:n], rest[n:]
+	}
+}
+
 // An audience is a string or an array of strings (RFC 7519 section 4.1.3).
 type audience []string
 

@@ -17,6 +17,7 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/graphmap"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/obo"
 )
 
@@ -66,6 +67,35 @@ func TestMemory(t *testing.T) {
 		t.Errorf("%d users left %d bytes: too little to have come near the bound of %d", *memoryUsers, left, *memoryBytes)
 	}
 	runtime.KeepAlive(service)
+}
+
+// Who keeps users, as a store in memory does, does not keep their tokens with them.
+func TestKeptUsers(t *testing.T) {
+	// Not parallel: it measures the heap.
+	const users, size = 200, 8 << 10
+	c := must(t, cloud.Start, cloud.Config{InProcess: true})
+	defer func() { _ = c.Close() }()
+	auth := must(t, acsauth.NewAuthenticator, authConfig(c))
+	pad := strings.Repeat("x", size)
+	verified := func() acsauth.User {
+		token := c.Entra.UserToken(c.Entra.AddUser(cloud.User{}), cloud.TokenOptions{Claims: map[string]any{"pad": pad}})
+		u, err := auth.Verify(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.Assertion = acsauth.Secret{} // which is the token
+		return u
+	}
+	verified()
+	kept := make([]acsauth.User, users)
+	before := heap()
+	for i := range kept {
+		kept[i] = verified()
+	}
+	if each := (heap() - before) / users; each > size/2 {
+		t.Errorf("each user takes %d bytes", each)
+	}
+	runtime.KeepAlive(kept)
 }
 
 // passerby returns a user whom nobody has seen, with an assertion of the usual size.

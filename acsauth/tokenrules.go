@@ -85,7 +85,7 @@ func (a *Authenticator) checkClaims(c claims, keyIssuer string) error {
 }
 
 // checkPolicy applies the rules that decide whether this genuine caller may call.
-func (a *Authenticator) checkPolicy(c claims) *Error {
+func (a *Authenticator) checkPolicy(c claims, u User) *Error {
 	switch {
 	case c.idType == "app":
 		return refuse("user_token_required", answers["user_token_required"].message)
@@ -95,9 +95,9 @@ func (a *Authenticator) checkPolicy(c claims) *Error {
 		return invalid("The access token names no user (oid).")
 	case c.subject == "":
 		return invalid("The access token has no subject (sub).")
-	case len(a.cfg.AllowedClients) > 0 && !slices.Contains(a.cfg.AllowedClients, strings.ToLower(c.client())):
+	case len(a.cfg.AllowedClients) > 0 && !slices.Contains(a.cfg.AllowedClients, u.ClientID):
 		return refuse("client_not_allowed", answers["client_not_allowed"].message)
-	case !slices.Contains(c.scopes(), a.cfg.Scope):
+	case !slices.Contains(u.Scopes, a.cfg.Scope):
 		return refuse("insufficient_scope", "The access token lacks the scope "+a.cfg.Scope+".")
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jwk"
@@ -54,7 +55,7 @@ func ParseKeySet(data []byte) ([]Key, error) {
 			continue
 		}
 		if public, ok := parsePublic(texts[i]); ok {
-			keys = append(keys, Key{ID: e.keyID, Issuer: e.issuer, Public: public})
+			keys = append(keys, Key{ID: strings.Clone(e.keyID), Issuer: strings.Clone(e.issuer), Public: public})
 		}
 	}
 	if len(keys) == 0 {

@@ -33,7 +33,8 @@ var (
 // another b. That error wraps [ErrAmbiguous]. Nor does it mend bytes that are no
 // UTF-8. It calls f only after it has read the whole text.
 func EachMember(text string, f func(name, value string) error) error {
-	members, err := split(text)
+	var usual [32]member // so that what tokens have takes no memory from the heap
+	members, err := split(usual[:0], text)
 	if err != nil {
 		return err
 	}
@@ -52,22 +53,21 @@ func EachMember(text string, f func(name, value string) error) error {
 	return nil
 }
 
-// Text returns the text of a string that [EachMember] gave as a value. It shares
-// no memory with it. The error is [ErrNotString], of null too.
+// Text returns the text of a string that [EachMember] gave as a value, of which it
+// may be a part. The error is [ErrNotString], of null too.
 func Text(value string) (string, error) {
 	if !strings.HasPrefix(value, `"`) {
 		return "", ErrNotString
 	}
-	text, err := unquote(value)
-	return strings.Clone(text), err
+	return unquote(value)
 }
 
 type member struct {
 	name, value string
 }
 
-// split cuts a JSON object into its members.
-func split(text string) ([]member, error) {
+// split cuts a JSON object into its members, which it appends to members.
+func split(members []member, text string) ([]member, error) {
 	if !utf8.ValidString(text) {
 		return nil, errors.New("not UTF-8")
 	}
@@ -76,7 +76,6 @@ func split(text string) ([]member, error) {
 	if s.peek() != '{' {
 		return nil, errors.New("not a JSON object")
 	}
-	members := make([]member, 0, 32)
 	complete := s.list('}', func() bool {
 		name, value, ok := s.member(MaxDepth)
 		members = append(members, member{name, value})
