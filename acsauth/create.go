@@ -96,7 +96,7 @@ func (s *Service) create(ctx context.Context, u User, withToken bool) (string, *
 		report.close(ctx, "not created")
 		return "", nil, err
 	}
-	s.learn(resourceOf(acsID))
+	s.learn(acsID)
 	report.identify(ctx, acsID)
 
 	winner, err := s.settle(ctx, u, acsID)

@@ -58,7 +58,7 @@ func (s *Service) deleteBoth(ctx context.Context, u User, acsID string) error {
 		}
 		return err
 	case err == nil:
-		s.learn(resourceOf(acsID))
+		s.learn(acsID)
 	}
 	s.markDeleted(acsID)
 	s.audit(ctx, "identity_deleted", u, acsID)
@@ -106,7 +106,7 @@ func (s *Service) revoke(ctx context.Context, u User) error {
 	case err != nil:
 		return err
 	}
-	s.learn(resourceOf(acsID))
+	s.learn(acsID)
 	s.audit(ctx, "tokens_revoked", u, acsID)
 	return nil
 }

@@ -2,8 +2,11 @@ package acsauth
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 )
 
 // ErrorNames returns the names in the table from error to answer.
@@ -15,6 +18,11 @@ func ErrorMessages() (messages []string) {
 		messages = append(messages, answers[name].message)
 	}
 	return messages
+}
+
+// WriteToken answers with a token as GET /api/token does.
+func WriteToken(w http.ResponseWriter, token acsidentity.AccessToken, acsID string) {
+	writeToken(w, token, acsID)
 }
 
 // NewUserLimit returns a limit of so many users at most, and the number of those

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
 )
 
@@ -219,4 +220,41 @@ func unambiguous(payload string) (map[string]string, bool) {
 		members[name] = string(value)
 	}
 	return members, len(members) <= 256
+}
+
+// Whatever token and identity ACS answers with, clients read them in the answer as
+// they are.
+func FuzzTokenAnswer(f *testing.F) {
+	f.Add("eyJ.e30.x", "8:acs:2dee53b4-368b-45b4-ab52-8493fb117652_00000000-0000-4000-8000-000000000000", int64(1744651947))
+	f.Add("eyJ.e30.x", "", int64(0))
+	f.Add(`a\\b`, `8:acs:\\`, int64(2))
+	f.Add(`a"b\c\\`, `8:acs:"\u0061"`, int64(1))
+	f.Add(`"}`, `<script>&`, int64(253402300799))
+	f.Fuzz(func(t *testing.T, token, acsID string, expires int64) {
+		unfit := func(r rune) bool { return r <= ' ' || r > '~' } // package acsidentity lets none pass
+		if strings.ContainsFunc(token+acsID, unfit) || expires < 0 || expires > 253402300799 {
+			return
+		}
+		w := httptest.NewRecorder()
+		acsauth.WriteToken(w, acsidentity.AccessToken{Token: token, ExpiresOn: time.Unix(expires, 999).In(time.FixedZone("", 3600))}, acsID)
+		type user struct{ CommunicationUserID, ID, RawID, Kind string }
+		var got struct {
+			Token     string
+			ExpiresOn time.Time
+			User      *user
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatalf("%v: %s", err, w.Body)
+		}
+		var want *user
+		if acsID != "" {
+			want = &user{acsID, acsID, acsID, "communicationUser"}
+		}
+		if got.Token != token || !got.ExpiresOn.Equal(time.Unix(expires, 0)) || !strings.Contains(w.Body.String(), `Z"`) {
+			t.Errorf("%s", w.Body)
+		}
+		if diff := cmp.Diff(want, got.User); diff != "" {
+			t.Error(diff)
+		}
+	})
 }

@@ -73,7 +73,8 @@ type route map[string]endpoint
 type endpoint struct {
 	operation string // its name in metrics and spans
 	public    bool   // needs no token
-	serve     func(w http.ResponseWriter, r *http.Request, u User) error
+	// ctx is that of the request, with its span and its end.
+	serve func(ctx context.Context, w http.ResponseWriter, r *http.Request, u User) error
 }
 
 // NewHandler checks the configuration, all mistakes at once.
@@ -163,7 +164,7 @@ func (h *Handler) serveRoute(w http.ResponseWriter, r *http.Request) {
 		endpoint = noEndpoint(route.refuse)
 	}
 	v.err = h.requests.observe(ctx, endpoint.operation, func(ctx context.Context) error {
-		return h.answer(w, r.WithContext(ctx), endpoint, &v)
+		return h.answer(ctx, w, r, endpoint, &v)
 	})
 	if v.err != nil {
 		h.cfg.Authenticator.WriteError(w, r.WithContext(ctx), v.err)
@@ -181,22 +182,22 @@ func (h *Handler) enter() bool {
 }
 
 // answer lets an endpoint answer, or returns why it cannot.
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e endpoint, v *visit) error {
-	v.ctx = r.Context()
+func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, e endpoint, v *visit) error {
+	v.ctx = ctx
 	if e.public {
-		return e.serve(w, r, User{})
+		return e.serve(ctx, w, r, User{})
 	}
-	u, err := h.cfg.Authenticator.Authenticate(r)
+	u, err := h.cfg.Authenticator.authenticate(ctx, r.Header)
 	v.user = u
 	if err == nil && h.users != nil {
 		err = h.users.admit(u.key())
 	}
 	if err == nil {
-		err = e.serve(w, r.WithContext(ContextWithUser(r.Context(), u)), u)
+		err = e.serve(ctx, w, r, u)
 	}
 	if err != nil {
 		v.identify(err)
-		h.auditRefusal(r.Context(), e, v.user, err)
+		h.auditRefusal(ctx, e, v.user, err)
 	}
 	return err
 }
@@ -210,7 +211,7 @@ func (h *Handler) auditRefusal(ctx context.Context, e endpoint, u User, err erro
 
 // noEndpoint returns what answers requests that get to none, token or no token.
 func noEndpoint(refuse func(w http.ResponseWriter) error) endpoint {
-	return endpoint{operation: "none", public: true, serve: func(w http.ResponseWriter, _ *http.Request, _ User) error { return refuse(w) }}
+	return endpoint{operation: "none", public: true, serve: func(_ context.Context, w http.ResponseWriter, _ *http.Request, _ User) error { return refuse(w) }}
 }
 
 // refuse refuses a request without an endpoint.

@@ -53,10 +53,14 @@ func (s *Service) isForeign(acsID string) bool {
 	return s.resource.Load() != nil && !s.isOurs(acsID)
 }
 
-// learn takes in the id of our own resource, unless it is known.
-func (s *Service) learn(resourceID string) {
-	if resourceID != "" {
-		s.resource.CompareAndSwap(nil, &resourceID)
+// learn takes in the id of our own resource, unless it is known, from an identity
+// that ACS has just created or accepted.
+func (s *Service) learn(acsID string) {
+	if s.resource.Load() != nil {
+		return
+	}
+	if id := resourceOf(acsID); id != "" {
+		s.resource.CompareAndSwap(nil, &id)
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/google/uuid"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
 type requestIDKey struct{}
@@ -29,9 +29,9 @@ func WithRequestID(h http.Handler) http.Handler {
 			if sent := r.Header.Values("X-Request-Id"); len(sent) == 1 && isRequestID(sent[0]) {
 				id = sent[0]
 			} else {
-				id = uuid.NewString()
+				id = httpx.NewRequestID()
 			}
-			w.Header().Set("X-Request-Id", id)
+			w.Header()["X-Request-Id"] = []string{id}
 			r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
 		}
 		h.ServeHTTP(w, r)

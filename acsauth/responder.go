@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
 // defaultRetryAfter is what clients are told where nobody knows better.
@@ -118,15 +120,31 @@ func causes(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// setHeaders sets what every answer of the API carries.
-func setHeaders(w http.ResponseWriter) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+// writeJSON answers with body as JSON.
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // all bodies are structs of texts and numbers
+	}
+	writeText(w, status, append(text, '\n'))
 }
 
-func writeJSON(w http.ResponseWriter, status int, body any) {
-	setHeaders(w)
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+// writeText answers with what is JSON already.
+func writeText(w http.ResponseWriter, status int, text []byte) {
+	httpx.SetFields(w.Header(), noStore, noSniff, isJSON)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // whoever hung up needs no answer
+	_, _ = w.Write(text) // whoever hung up needs no answer
 }
+
+// writeNothing answers with success, and that is all there is to say.
+func writeNothing(w http.ResponseWriter) {
+	httpx.SetFields(w.Header(), noStore, noSniff)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// The first two are in the header of every answer.
+var (
+	noStore = httpx.Field{Name: "Cache-Control", Value: "no-store"}
+	noSniff = httpx.Field{Name: "X-Content-Type-Options", Value: "nosniff"}
+	isJSON  = httpx.Field{Name: "Content-Type", Value: "application/json; charset=utf-8"}
+)

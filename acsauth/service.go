@@ -138,7 +138,9 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 		deleted:    lru.New[string, bool](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
 	}
 	s.metrics = newServiceMetrics(s, cfg.Telemetry)
-	s.learn(cfg.ResourceID)
+	if cfg.ResourceID != "" {
+		s.resource.Store(&s.cfg.ResourceID)
+	}
 	return s, nil
 }
 

@@ -122,7 +122,7 @@ func (s *Service) issue(ctx context.Context, u User, acsID string) (acsidentity.
 	if err != nil {
 		return acsidentity.AccessToken{}, err
 	}
-	s.learn(resourceOf(acsID))
+	s.learn(acsID)
 	s.auditToken(ctx, u, acsID, token)
 	return token, nil
 }
