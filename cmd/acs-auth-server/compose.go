@@ -157,7 +157,7 @@ func newGraphMapper(s *settings, c *credential, around surroundings, p *problems
 		BaseURL:        s.graphBaseURL,
 		ExtensionName:  s.extensionName,
 		AdoptUntil:     s.adoptUntil,
-		HTTPClient:     around.limited(s.maxPerUpstream),
+		HTTPClient:     around.limitedForSDK(s.maxPerUpstream),
 		AttemptTimeout: s.upstreamTimeout,
 		Logger:         around.logger,
 		MeterProvider:  around.meters,

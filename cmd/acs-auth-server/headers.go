@@ -1,6 +1,10 @@
 package main
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+)
 
 // hsts has browsers use nothing but https with this host for a year, once they have
 // reached it so. It says nothing of other hosts below the same domain.
@@ -9,9 +13,10 @@ const hsts = "max-age=31536000"
 // setHeaders sets what every answer carries, of the API and of the operational
 // endpoints. docs/limits.md says why it is this and nothing else.
 func (s *server) setHeaders(h http.Header) {
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	httpx.SetFields(h,
+		httpx.Field{Name: "Cache-Control", Value: "no-store"},
+		httpx.Field{Name: "X-Content-Type-Options", Value: "nosniff"},
+		httpx.Field{Name: "Content-Security-Policy", Value: "default-src 'none'; frame-ancestors 'none'"})
 	if s.parts.keyPair != nil {
 		h.Set("Strict-Transport-Security", hsts)
 	}

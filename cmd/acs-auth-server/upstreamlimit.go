@@ -15,9 +15,10 @@ import (
 // a queue: with an upstream that has become slow, whoever comes now had better be
 // told at once than wait behind all others.
 type upstreamLimit struct {
-	next     http.RoundTripper
-	most     int64
-	underWay atomic.Int64
+	next      http.RoundTripper
+	most      int64
+	untilDone bool // a call ends with its context, even if nobody closes the answer
+	underWay  atomic.Int64
 }
 
 // limited returns a client for the calls that requests make to one upstream, with
@@ -27,6 +28,9 @@ type upstreamLimit struct {
 // What the server needs for itself, signing keys and tokens with which it signs in,
 // is asked for by one at a time, so that it needs no limit; and to refuse it would
 // turn the trouble of some requests into that of all.
+//
+// Whoever calls must close every answer, or use up the limit for good. Our own packages
+// do; see limitedForSDK.
 func (around surroundings) limited(most int) *http.Client {
 	client := httpx.Harden(around.client)
 	if own, ok := client.Transport.(*http.Transport); ok && around.client == nil {
@@ -35,6 +39,14 @@ func (around surroundings) limited(most int) *http.Client {
 	}
 	next := cmp.Or(client.Transport, http.DefaultTransport)
 	client.Transport = &upstreamLimit{next: next, most: int64(most)}
+	return client
+}
+
+// limitedForSDK is for code of others between the client and us: an answer that it
+// forgets to close counts only until the end of its context.
+func (around surroundings) limitedForSDK(most int) *http.Client {
+	client := around.limited(most)
+	client.Transport.(*upstreamLimit).untilDone = true
 	return client
 }
 
@@ -47,9 +59,7 @@ func (errUpstreamBusy) Error() string {
 
 func (errUpstreamBusy) FailureKind() string { return httpx.KindOverloaded }
 
-// RoundTrip sends a request. It is under way until its answer is closed, or its
-// context ends, so that an answer that somebody forgot does not use up the limit for
-// good.
+// RoundTrip sends a request. It is under way until its answer is closed.
 func (l *upstreamLimit) RoundTrip(r *http.Request) (*http.Response, error) {
 	if l.underWay.Add(1) > l.most {
 		l.underWay.Add(-1)
@@ -59,7 +69,9 @@ func (l *upstreamLimit) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errUpstreamBusy{}
 	}
 	call := &limitedCall{limit: l}
-	call.forget = context.AfterFunc(r.Context(), call.end)
+	if l.untilDone {
+		call.forget = context.AfterFunc(r.Context(), call.end)
+	}
 	answer, err := l.next.RoundTrip(r)
 	if err != nil {
 		call.finish()
@@ -83,7 +95,7 @@ type limitedCall struct {
 	io.ReadCloser
 	limit  *upstreamLimit
 	ended  atomic.Bool
-	forget func() bool // that the context could end
+	forget func() bool // that the context could end; nil: it does not matter
 }
 
 func (c *limitedCall) Close() error {
@@ -92,7 +104,9 @@ func (c *limitedCall) Close() error {
 }
 
 func (c *limitedCall) finish() {
-	c.forget()
+	if c.forget != nil {
+		c.forget()
+	}
 	c.end()
 }
 

@@ -34,7 +34,7 @@ func testUpstreamLimit(t *testing.T) {
 		}
 		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("hello")), Request: r}, nil
 	})}}
-	client, other := around.limited(2), around.limited(1)
+	client, other := around.limitedForSDK(2), around.limited(1)
 	ctx, cancel := context.WithCancel(t.Context())
 	send := func(ctx context.Context, client *http.Client, path string) (io.Closer, error) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://upstream.example"+path, strings.NewReader("x"))
