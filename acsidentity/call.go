@@ -94,11 +94,11 @@ func also(first, second error) error {
 
 // attempt sends cl once and logs how that ended.
 func (c *Client) attempt(ctx context.Context, cl call, n int) attempt {
+	if !c.logger.Enabled(ctx, slog.LevelDebug) {
+		return c.send(ctx, cl)
+	}
 	start := c.now()
 	a := c.send(ctx, cl)
-	if !c.logger.Enabled(ctx, slog.LevelDebug) {
-		return a
-	}
 	attrs := []slog.Attr{
 		slog.String("operation", cl.operation),
 		slog.Int("attempt", n+1),
@@ -121,8 +121,6 @@ func (c *Client) attempt(ctx context.Context, cl call, n int) attempt {
 func (c *Client) send(caller context.Context, cl call) attempt {
 	ctx, cancel := context.WithTimeout(caller, c.attemptTimeout)
 	defer cancel()
-	failed := &Error{Operation: cl.operation, ClientRequestID: cl.id}
-
 	used, err := cl.credential, error(nil)
 	if used == (Credential{}) {
 		used, err = c.credential.current(ctx, Credential{})
@@ -136,61 +134,67 @@ func (c *Client) send(caller context.Context, cl call) attempt {
 		err = ctx.Err() // asking the credential may have taken a while
 	}
 	if err != nil {
-		failed.Err = err
-		return attempt{err: failed}
+		return attempt{err: cl.failed(err)}
 	}
 
 	resp, err := c.transmit(req)
-	if err != nil {
-		// Not err itself: it names the URL, and with it an identity.
-		failed.Err = c.late(ctx, caller, connectionCause(err))
-		if httpx.IsOverloaded(err) {
-			return attempt{err: failed}
-		}
-		return attempt{err: failed, effect: w.reached(), anew: true}
+	switch {
+	case err == nil:
+		a := c.read(ctx, caller, cl, resp)
+		a.header, a.used = resp.Header, used
+		return a
+	case httpx.IsOverloaded(err):
+		return attempt{err: cl.failed(connectionCause(err))}
 	}
-	defer httpx.Drain(resp.Body)
-	failed.ServiceRequestID = printable(resp.Header.Get(serviceRequestIDHeader))
+	// Not err itself: it names the URL, and with it an identity.
+	return attempt{err: cl.failed(c.late(ctx, caller, connectionCause(err))), effect: w.reached(), anew: true}
+}
 
+// read reads the answer to cl, which came within the context attempt.
+func (c *Client) read(within, caller context.Context, cl call, resp *http.Response) attempt {
 	succeeded := resp.StatusCode == cl.success
 	if succeeded && cl.decode == nil {
-		return attempt{header: resp.Header}
+		httpx.Drain(resp.Body)
+		return attempt{}
 	}
+	defer func() { _ = resp.Body.Close() }()
 	body := httpx.TakeBuffer() // what is decoded is copied
 	defer httpx.GiveBuffer(body)
-	err = httpx.ReadBodyInto(body, resp, httpx.MaxBody)
+	err := httpx.ReadBodyInto(body, resp, httpx.MaxBody)
 	cutOff := err != nil && !errors.Is(err, httpx.ErrBodyTooLarge)
 	if cutOff {
-		err = c.late(ctx, caller, fmt.Errorf("read the answer: %w", connectionCause(err)))
+		err = c.late(within, caller, fmt.Errorf("read the answer: %w", connectionCause(err)))
+	}
+	if succeeded && err == nil {
+		err = cl.decode(body.Bytes())
+	}
+	if succeeded && err == nil {
+		return attempt{}
 	}
 
+	failed := cl.failed(err)
+	failed.ServiceRequestID = printable(resp.Header.Get(serviceRequestIDHeader))
 	if succeeded {
-		if err == nil {
-			err = cl.decode(body.Bytes())
-		}
-		if err == nil {
-			return attempt{header: resp.Header}
-		}
-		failed.Err = err
 		if !cutOff {
 			failed.StatusCode = resp.StatusCode
 		}
-		return attempt{err: failed, header: resp.Header, effect: true, anew: cutOff}
+		return attempt{err: failed, effect: true, anew: cutOff}
 	}
-
 	// The status counts, whatever became of the body.
 	failed.StatusCode = resp.StatusCode
 	failed.Code, failed.Message, failed.Target = decodeErrorBody(body.Bytes())
-	failed.Err = err
 	wait, told := httpx.RetryAfter(resp.Header, c.now())
 	failed.RetryAfter = wait
 	return attempt{
 		err:    failed,
-		header: resp.Header,
-		used:   used,
 		effect: !refused(resp.StatusCode, told),
 		anew:   cutOff || temporary(resp.StatusCode),
 	}
+}
+
+// failed returns why cl failed.
+func (cl call) failed(err error) *Error {
+	return &Error{Operation: cl.operation, ClientRequestID: cl.id, Err: err}
 }
 
 // late makes it plain that err stems from the end of the attempt's own time.

@@ -130,7 +130,7 @@ func decodeKey(encoded string) ([]byte, error) {
 // spaces: the form of ids, tokens and codes.
 func isPrintable(s string) bool {
 	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
+		if s[i]-'!' > '~'-'!' {
 			return false
 		}
 	}

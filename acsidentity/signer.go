@@ -18,16 +18,20 @@ const signatureScheme = "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-s
 // A signer signs requests with an access key, one at a time. Its memory is used
 // again: to make an HMAC hashes the key, and every token takes a signature.
 type signer struct {
-	mac  hash.Hash
-	sum  []byte
-	text []byte
+	mac    hash.Hash
+	sum    []byte
+	text   []byte
+	date   string // of the second
+	second int64  // since 1970
 }
 
 func newSigner(key []byte) *signer { return &signer{mac: hmac.New(sha256.New, key)} }
 
 // sign adds the headers of the HMAC-SHA256 scheme to req, whose body is body.
 func (s *signer) sign(req *http.Request, body []byte, now time.Time) {
-	date := now.UTC().Format(http.TimeFormat)
+	if second := now.Unix(); second != s.second || s.date == "" {
+		s.date, s.second = now.UTC().Format(http.TimeFormat), second
+	}
 	hash := sha256.Sum256(body)
 	bodyHash := base64.StdEncoding.EncodeToString(hash[:])
 	path := req.URL.RawPath
@@ -36,7 +40,7 @@ func (s *signer) sign(req *http.Request, body []byte, now time.Time) {
 	}
 
 	s.text = s.text[:0]
-	for _, part := range [...]string{req.Method, "\n", path, "?", req.URL.RawQuery, "\n", date, ";", req.Host, ";", bodyHash} {
+	for _, part := range [...]string{req.Method, "\n", path, "?", req.URL.RawQuery, "\n", s.date, ";", req.Host, ";", bodyHash} {
 		s.text = append(s.text, part...)
 	}
 	s.mac.Reset()
@@ -44,7 +48,7 @@ func (s *signer) sign(req *http.Request, body []byte, now time.Time) {
 	s.sum = s.mac.Sum(s.sum[:0])
 	s.text = base64.StdEncoding.AppendEncode(append(s.text[:0], signatureScheme...), s.sum)
 	httpx.SetFields(req.Header,
-		httpx.Field{Name: "X-Ms-Date", Value: date},
+		httpx.Field{Name: "X-Ms-Date", Value: s.date},
 		httpx.Field{Name: "X-Ms-Content-Sha256", Value: bodyHash},
 		httpx.Field{Name: "Authorization", Value: string(s.text)})
 }
