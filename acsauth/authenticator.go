@@ -245,7 +245,11 @@ func (a *Authenticator) authenticate(ctx context.Context, h http.Header) (User, 
 	if err != nil {
 		return User{}, err
 	}
-	return a.Verify(ctx, token)
+	u, err := a.Verify(ctx, token)
+	if err != nil && !isToken68(token) { // which a good token is
+		err = badHeader("The Authorization header must be Bearer followed by one token.")
+	}
+	return u, err
 }
 
 // Require lets a request through to h if it carries an acceptable access token,

@@ -72,7 +72,7 @@ func (a *Authenticator) verifyTeamsSignature(ctx context.Context, compact jose.C
 	if _, err := compact.Verify(key.Public); err != nil {
 		return invalidTeams("has a signature that is not valid", err)
 	}
-	if c.issuer != a.issuer(c.tenantID, c.version) || !a.mayVouch(key.Issuer, c.tenantID) {
+	if !a.isIssuer(c.issuer, c.tenantID, c.version) || !a.mayVouch(key.Issuer, c.tenantID) {
 		return invalidTeams("is not issued by the authority of its tenant", nil)
 	}
 	return nil

@@ -74,7 +74,7 @@ func (a *Authenticator) checkClaims(c claims, keyIssuer string) error {
 		return invalid("The access token names no tenant (tid).")
 	case c.version != "1.0" && c.version != "2.0":
 		return invalid("The access token's version (ver) is neither 1.0 nor 2.0.")
-	case c.issuer != a.issuer(c.tenantID, c.version):
+	case !a.isIssuer(c.issuer, c.tenantID, c.version):
 		return invalid("The access token's issuer (iss) is not the authority of its tenant and version.")
 	case !a.mayVouch(keyIssuer, c.tenantID):
 		return invalid("The access token is signed with a key of another tenant.")
@@ -107,20 +107,23 @@ func (a *Authenticator) checkPolicy(c claims, u User) *Error {
 // sign for a tenant. The document of keys is shared by many tenants: a key that
 // belongs to one must not vouch for another.
 func (a *Authenticator) mayVouch(keyIssuer, tenantID string) bool {
-	return keyIssuer == "" || strings.ReplaceAll(keyIssuer, "{tenantid}", tenantID) == a.issuer(tenantID, "2.0")
+	return keyIssuer == "" || a.isIssuer(keyIssuer, "{tenantid}", "2.0") || a.isIssuer(keyIssuer, tenantID, "2.0")
 }
 
-// issuer returns what a token of a tenant and version must name as its issuer.
-// The comparison is exact: no case folding, no URL normalisation.
-func (a *Authenticator) issuer(tenantID, version string) string {
-	if version == "2.0" {
-		return a.authority + "/" + tenantID + "/v2.0"
+// isIssuer reports whether issuer is what a token of a tenant and version must name
+// as its issuer. The comparison is exact: no case folding, no URL normalisation.
+func (a *Authenticator) isIssuer(issuer, tenantID, version string) bool {
+	before, after := "https://sts.windows.net/", "/"
+	switch {
+	case version == "2.0":
+		before, after = a.authority+"/", "/v2.0"
+	case strings.HasSuffix(a.authority, ".partner.microsoftonline.cn") || strings.HasSuffix(a.authority, ".chinacloudapi.cn"):
+		// While the v1.0 issuer of the US Government's cloud is the public cloud's.
+		before = "https://sts.chinacloudapi.cn/"
 	}
-	// The v1.0 issuer of the US Government's cloud is the public cloud's.
-	if strings.HasSuffix(a.authority, ".partner.microsoftonline.cn") || strings.HasSuffix(a.authority, ".chinacloudapi.cn") {
-		return "https://sts.chinacloudapi.cn/" + tenantID + "/"
-	}
-	return "https://sts.windows.net/" + tenantID + "/"
+	rest, begins := strings.CutPrefix(issuer, before)
+	tenant, ends := strings.CutSuffix(rest, after)
+	return begins && ends && tenant == tenantID
 }
 
 func (a *Authenticator) tenantAllowed(tenantID string) bool {
