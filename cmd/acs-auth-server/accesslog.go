@@ -102,9 +102,9 @@ func (v *visit) attrs(attrs []slog.Attr, took time.Duration, tally *outbound.Tal
 		attrs = append(attrs, slog.String("error", v.error))
 	}
 	calls, outside := tally.Calls()
-	attrs = append(attrs, slog.Float64("duration_ms", milliseconds(took)), slog.Int("outbound_calls", calls))
+	attrs = append(attrs, slog.Int64("duration_ms", milliseconds(took)), slog.Int("outbound_calls", calls))
 	if calls > 0 {
-		attrs = append(attrs, slog.Float64("outbound_ms", milliseconds(outside)))
+		attrs = append(attrs, slog.Int64("outbound_ms", milliseconds(outside)))
 	}
 	if v.user != "" {
 		attrs = append(attrs, slog.String("user", v.user))
@@ -112,8 +112,9 @@ func (v *visit) attrs(attrs []slog.Attr, took time.Duration, tally *outbound.Tal
 	return attrs
 }
 
-// milliseconds has no more digits than anybody needs.
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+// milliseconds are whole ones, as in the access logs of others: whoever needs to know
+// more has the metrics.
+func milliseconds(d time.Duration) int64 { return d.Round(time.Millisecond).Milliseconds() }
 
 // knownMethod keeps what clients make up out of the log.
 func knownMethod(method string) string {
