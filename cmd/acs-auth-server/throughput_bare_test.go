@@ -11,6 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
 )
 
@@ -54,7 +57,11 @@ func (h *bareHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "failed", http.StatusInternalServerError)
 		return
 	}
+	out.Header.Set("Accept", "application/json")
 	out.Header.Set("Content-Type", "application/json")
+	out.Header.Set("User-Agent", httpx.UserAgent())
+	out.Header.Set("X-Ms-Client-Request-Id", uuid.NewString())
+	out.Header.Set("X-Ms-Return-Client-Request-Id", "true")
 	if h.accessKey != nil {
 		h.sign(out, body)
 	}
@@ -64,9 +71,14 @@ func (h *bareHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer in.Body.Close()
+	answer, err := io.ReadAll(in.Body) // at once, since io.Copy would send header and body one after the other
+	if err != nil {
+		http.Error(w, "failed", http.StatusBadGateway)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
-	_, _ = io.Copy(w, in.Body)
+	_, _ = w.Write(answer)
 }
 
 // sign signs a request as Microsoft's tutorial for this scheme does.
