@@ -150,7 +150,7 @@ func (c *Client) send(caller context.Context, cl call) attempt {
 	return attempt{err: cl.failed(c.late(ctx, caller, connectionCause(err))), effect: w.reached(), anew: true}
 }
 
-// read reads the answer to cl, which came within the context attempt.
+// read reads the answer to cl, before the end of within, the attempt's own context.
 func (c *Client) read(within, caller context.Context, cl call, resp *http.Response) attempt {
 	succeeded := resp.StatusCode == cl.success
 	if succeeded && cl.decode == nil {
