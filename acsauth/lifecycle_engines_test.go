@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,7 +20,10 @@ import (
 // ACS resource of its own, and with it a part of the store that nobody else sees.
 func TestLifecycleSchedulesOnEngines(t *testing.T) {
 	t.Parallel()
-	addresses := map[string]string{"SQLite": "sqlite:" + filepath.Join(t.TempDir(), "mappings.db")}
+	// A file for each, since SQLite lets one write at a time: schedules are not to wait
+	// for one another, on a busy machine for longer than a store waits for a lock.
+	directory := t.TempDir()
+	addresses := map[string]string{"SQLite": "sqlite:" + filepath.Join(directory, "SEED.db")}
 	if dsn := os.Getenv("ACSAUTH_TEST_POSTGRES"); dsn != "" {
 		addresses["PostgreSQL"] = dsn
 	} else {
@@ -40,7 +44,7 @@ func TestLifecycleSchedulesOnEngines(t *testing.T) {
 					p := planOf(seed, 5*time.Millisecond)
 					p.inMemory, p.journals, p.moves = true, true, seed%4 == 0
 					p.span = min(p.span, 1500*time.Millisecond)
-					p.store = openEngine(t, address)
+					p.store = openEngine(t, strings.Replace(address, "SEED", fmt.Sprint(seed), 1))
 					runSchedule(t, seed, p, cloud.Config{InProcess: true})
 					return nil
 				})
