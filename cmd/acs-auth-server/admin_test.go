@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // adminURL waits for the second listener, and returns where it is.
@@ -123,57 +121,5 @@ func TestNoAdmin(t *testing.T) {
 	}
 	if strings.Contains(r.stderr.String(), "operators") {
 		t.Errorf("there is one:\n%s", r.stderr)
-	}
-}
-
-func TestAdminAddrInUse(t *testing.T) {
-	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	addr := listener.Addr().String()
-	var stdout, stderr bytes.Buffer
-	if status := run(t.Context(), nil, with(enough, "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR="+addr), &stdout, &stderr); status != exitFailure {
-		t.Errorf("exit status %d", status)
-	}
-	for _, want := range []string{"cannot listen", addr, "address already in use", "ADMIN_ADDR can name another"} {
-		if !strings.Contains(stderr.String(), want) {
-			t.Errorf("no %q in: %s", want, &stderr)
-		}
-	}
-}
-
-// When operators cannot connect any more, the server ends and says so.
-func TestAdminListenerFails(t *testing.T) {
-	t.Parallel()
-	c, _ := startCloud(t)
-	p := new(problems)
-	s := load(cloudLayers(c, "ADMIN_ADDR=127.0.0.1:0"), true, p)
-	stderr := newOutput()
-	logger, audit := newLoggers(stderr, s)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	admin, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	made := compose(s, surroundings{client: c.HTTPClient(), logger: logger, audit: audit}, p)
-	ended := make(chan error, 1)
-	go func() {
-		ended <- (&server{settings: s, parts: made, logger: logger, ending: t.Context(), admin: admin}).serve(listener)
-	}()
-	stderr.line(t, "signing keys loaded")
-	_ = admin.Close()
-	select {
-	case err := <-ended:
-		if err == nil || !strings.Contains(err.Error(), "accepting connections on ADMIN_ADDR") {
-			t.Errorf("error %v", err)
-		}
-	case <-time.After(patience):
-		t.Fatal("the server does not end")
 	}
 }

@@ -219,52 +219,67 @@ func TestShutdownTimeout(t *testing.T) {
 	}
 }
 
-func TestPortInUse(t *testing.T) {
+func TestAddressInUse(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	addr := listener.Addr().String()
-	var stdout, stderr bytes.Buffer
-	if status := run(t.Context(), nil, with(enough, "LISTEN_ADDR="+addr), &stdout, &stderr); status != exitFailure {
-		t.Errorf("exit status %d", status)
-	}
-	for _, want := range []string{"cannot listen", addr, "address already in use", "LISTEN_ADDR"} {
-		if !strings.Contains(stderr.String(), want) {
-			t.Errorf("no %q in: %s", want, &stderr)
+	for _, setting := range []string{"LISTEN_ADDR", "ADMIN_ADDR"} {
+		addr := listenLocally(t).Addr().String()
+		var stdout, stderr bytes.Buffer
+		if status := run(t.Context(), nil, with(enough, "LISTEN_ADDR=127.0.0.1:0", setting+"="+addr), &stdout, &stderr); status != exitFailure {
+			t.Errorf("%s: exit status %d", setting, status)
+		}
+		for _, want := range []string{"cannot listen", addr, "address already in use", setting + " can name another"} {
+			if !strings.Contains(stderr.String(), want) {
+				t.Errorf("%s: no %q in: %s", setting, want, &stderr)
+			}
 		}
 	}
 }
 
-// When no connection can be accepted any more, the server ends and says so.
+// When nobody, or no operator, can connect any more, the server ends and says so.
 func TestListenerFails(t *testing.T) {
 	t.Parallel()
-	c, _ := startCloud(t)
-	p := new(problems)
-	s := load(cloudLayers(c), true, p)
-	stderr := newOutput()
-	logger, audit := newLoggers(stderr, s)
+	for _, test := range []struct {
+		fails func(web, admin net.Listener) net.Listener
+		want  string
+	}{
+		{func(web, _ net.Listener) net.Listener { return web }, "accepting connections: "},
+		{func(_, admin net.Listener) net.Listener { return admin }, "accepting connections on ADMIN_ADDR"},
+	} {
+		t.Run(test.want, func(t *testing.T) {
+			t.Parallel()
+			c, _ := startCloud(t)
+			p := new(problems)
+			s := load(cloudLayers(c, "ADMIN_ADDR=127.0.0.1:0"), true, p)
+			stderr := newOutput()
+			logger, audit := newLoggers(stderr, s)
+			web, admin := listenLocally(t), listenLocally(t)
+			made := compose(s, surroundings{client: c.HTTPClient(), logger: logger, audit: audit}, p)
+			ended := make(chan error, 1)
+			go func() {
+				ended <- (&server{settings: s, parts: made, logger: logger, ending: t.Context(), admin: admin}).serve(web)
+			}()
+			stderr.line(t, "signing keys loaded")
+			_ = test.fails(web, admin).Close()
+			select {
+			case err := <-ended:
+				if err == nil || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("error %v", err)
+				}
+			case <-time.After(patience):
+				t.Fatal("the server does not end")
+			}
+		})
+	}
+}
+
+func listenLocally(t *testing.T) net.Listener {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := compose(s, surroundings{client: c.HTTPClient(), logger: logger, audit: audit}, p)
-	ended := make(chan error, 1)
-	go func() {
-		ended <- (&server{settings: s, parts: made, logger: logger, ending: t.Context()}).serve(listener)
-	}()
-	stderr.line(t, "signing keys loaded")
-	_ = listener.Close()
-	select {
-	case err := <-ended:
-		if err == nil || !strings.Contains(err.Error(), "accepting connections") {
-			t.Errorf("error %v", err)
-		}
-	case <-time.After(patience):
-		t.Fatal("the server does not end")
-	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener
 }
 
 func TestWarnings(t *testing.T) {
