@@ -120,13 +120,17 @@ func causes(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// writeJSON answers with body as JSON.
+// writeJSON answers with body as JSON, in which <token> is to be read as such: no
+// browser takes it for HTML, with this type and nosniff.
 func writeJSON(w http.ResponseWriter, status int, body any) {
-	text, err := json.Marshal(body)
-	if err != nil {
+	buffer := httpx.TakeBuffer()
+	defer httpx.GiveBuffer(buffer)
+	encoder := json.NewEncoder(buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(body); err != nil {
 		panic(err) // all bodies are structs of texts and numbers
 	}
-	writeText(w, status, append(text, '\n'))
+	writeText(w, status, buffer.Bytes())
 }
 
 // writeText answers with what is JSON already.
