@@ -1,4 +1,5 @@
 // Package httpx holds what every outbound HTTP client of this module has in
 // common: a transport that never follows redirects, bounded bodies, retry
-// delays, and the vocabulary in which upstream failures are reported.
+// delays, and the vocabulary in which upstream failures are reported. What
+// requests in either direction need is here too: buffers, ids, header fields.
 package httpx
