@@ -164,7 +164,7 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 	client := cfg.Telemetry.outbound("entra").Client(httpx.Harden(cfg.HTTPClient))
 	a.keys = newKeyring(a.authority, a.metadataTenant(), client, cfg.Now, cfg.Logger)
 	a.checks = cfg.Telemetry.newObserver("acsauth.verify", "How long it takes to check an access token, fetching signing keys included.")
-	observeKeys(a.keys, cfg.Telemetry)
+	observeKeys(a.keys, cfg.ClientID, cfg.Telemetry)
 	return a, nil
 }
 

@@ -313,6 +313,7 @@ func TestKeyTelemetry(t *testing.T) {
 		cfg := authConfig(c)
 		cfg.Telemetry.MeterProvider = recorder.Meters
 		auth := must(t, acsauth.NewAuthenticator, cfg)
+		ageOf, countOf := "acsauth.keys.age client="+cfg.ClientID, "acsauth.keys.usable client="+cfg.ClientID
 		wantKeys := func(when string, want map[string]int64) {
 			t.Helper()
 			got := recorder.Counts(t)
@@ -322,9 +323,9 @@ func TestKeyTelemetry(t *testing.T) {
 			}
 		}
 		keys := func(age time.Duration, count int64) map[string]int64 {
-			return map[string]int64{"acsauth.keys.age": int64(age.Seconds()), "acsauth.keys.count": count}
+			return map[string]int64{ageOf: int64(age.Seconds()), countOf: count}
 		}
-		wantKeys("before any were loaded", map[string]int64{"acsauth.keys.count": 0})
+		wantKeys("before any were loaded", map[string]int64{countOf: 0})
 		current := c.Entra.KeyID()
 		wantVerdict(t, c, auth, "first token", current, "")
 		wantKeys("loaded", keys(0, 2))
@@ -344,7 +345,7 @@ func TestKeyTelemetry(t *testing.T) {
 		recover()
 		time.Sleep(time.Second)
 		wantVerdict(t, c, auth, "after the outage", rotated, "")
-		if got := recorder.Counts(t); got["acsauth.keys.age"] != 0 || got["acsauth.keys.count"] == 0 {
+		if got := recorder.Counts(t); got[ageOf] != 0 || got[countOf] == 0 {
 			t.Errorf("after the outage: %v", got)
 		}
 	})

@@ -11,7 +11,7 @@ import (
 type serviceMetrics struct {
 	events       metric.Int64Counter
 	lookups      metric.Int64Counter
-	registration metric.Registration // of the gauges
+	registration metric.Registration // of what is observed
 }
 
 func newServiceMetrics(s *Service, t TelemetryConfig) *serviceMetrics {
@@ -23,8 +23,9 @@ func newServiceMetrics(s *Service, t TelemetryConfig) *serviceMetrics {
 		metric.WithDescription("What happened to ACS identities and their tokens, by event."))
 	m.lookups, _ = meter.Int64Counter("acsauth.cache.lookups",
 		metric.WithDescription("Look-ups of remembered mappings, by whether there was one."))
-	entries, _ := meter.Int64ObservableGauge("acsauth.cache.entries", metric.WithDescription("Entries in the caches."))
-	bytes, _ := meter.Int64ObservableGauge("acsauth.cache.size", metric.WithUnit("By"), metric.WithDescription("Memory that the entries take."))
+	// Not gauges: of several services in one program the sum is told.
+	entries, _ := meter.Int64ObservableUpDownCounter("acsauth.cache.entries", metric.WithDescription("Entries in the caches."))
+	bytes, _ := meter.Int64ObservableUpDownCounter("acsauth.cache.size", metric.WithUnit("By"), metric.WithDescription("Memory that the entries take."))
 	m.registration, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		for name, size := range map[string]func() (int, int64){"mapping": s.remembered.Size, "deleted": s.deleted.Size} {
 			n, b := size()
@@ -37,16 +38,19 @@ func newServiceMetrics(s *Service, t TelemetryConfig) *serviceMetrics {
 	return m
 }
 
-// observeKeys tells of signing keys for as long as the meter provider lives.
-func observeKeys(k *keyring, t TelemetryConfig) {
+// observeKeys tells of signing keys for as long as the meter provider lives. The
+// client tells several authenticators in one program apart: the age of one's keys must
+// not hide that another's cannot be fetched.
+func observeKeys(k *keyring, clientID string, t TelemetryConfig) {
 	meter := t.meter()
+	attrs := metric.WithAttributes(attribute.String("client", clientID))
 	age, _ := meter.Float64ObservableGauge("acsauth.keys.age", metric.WithUnit("s"), metric.WithDescription("Time since signing keys were last fetched with success."))
-	count, _ := meter.Int64ObservableGauge("acsauth.keys.count", metric.WithDescription("Signing keys that may be used."))
+	count, _ := meter.Int64ObservableGauge("acsauth.keys.usable", metric.WithDescription("Signing keys that may be used."))
 	_, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		usable, fetched := k.state()
-		o.ObserveInt64(count, int64(usable))
+		o.ObserveInt64(count, int64(usable), attrs)
 		if !fetched.IsZero() { // or else there is no age
-			o.ObserveFloat64(age, k.now().Sub(fetched).Seconds())
+			o.ObserveFloat64(age, k.now().Sub(fetched).Seconds(), attrs)
 		}
 		return nil
 	}, age, count)

@@ -27,13 +27,13 @@ const scope = "github.com/Azure-Samples/communication-services-authentication-he
 //
 // An [Authenticator] times the checking of access tokens (acsauth.verify.duration, by
 // outcome), and tells for how many seconds its signing keys have not been fetched and
-// how many may be used (acsauth.keys.age, acsauth.keys.count).
+// how many may be used (acsauth.keys.age, acsauth.keys.usable, by client: its ClientID).
 //
 // A [Service] times calls of the store (acsauth.store.duration, by operation and
 // outcome), counts what happens to identities and tokens (acsauth.identity.events, by
 // event: the names in the audit log, and create_unfinished and delete_unfinished for
 // what was left to be repaired), and tells of its caches (acsauth.cache.lookups,
-// acsauth.cache.entries, acsauth.cache.size).
+// acsauth.cache.entries, acsauth.cache.size: sums over the services of a program).
 //
 // Outcomes are ok or the names of errors. Requests, checks and calls of the store are
 // spans too: acsauth.request.issue_token, acsauth.verify, acsauth.store.lookup. The

@@ -51,7 +51,7 @@ func TestTelemetry(t *testing.T) {
 	got := recorder.Counts(t)
 	maps.DeleteFunc(got, func(key string, _ int64) bool {
 		// Other tests' affair.
-		return strings.HasPrefix(key, "acsauth.cache.size") || strings.HasPrefix(key, "obo.") || key == "acsauth.keys.age"
+		return strings.HasPrefix(key, "acsauth.cache.size") || strings.HasPrefix(key, "obo.") || strings.HasPrefix(key, "acsauth.keys.age")
 	})
 	want := map[string]int64{
 		"acsauth.request.duration operation=issue_token outcome=identity_not_mapped":  1,
@@ -61,7 +61,7 @@ func TestTelemetry(t *testing.T) {
 		"acsauth.request.duration operation=create_user outcome=server_misconfigured": 1,
 		"acsauth.request.duration operation=none outcome=not_found":                   1,
 		"acsauth.verify.duration outcome=ok":                                          6,
-		"acsauth.keys.count":                                                          2,
+		"acsauth.keys.usable client=" + s.ClientID:                                    2,
 		"acsauth.store.duration operation=lookup outcome=identity_not_mapped":         3,
 		"acsauth.store.duration operation=lookup outcome=ok":                          1,
 		"acsauth.store.duration operation=create outcome=ok":                          1,
@@ -88,6 +88,33 @@ func TestTelemetry(t *testing.T) {
 	}
 	if _, still := recorder.Counts(t)["acsauth.cache.entries cache=deleted"]; still {
 		t.Error("the caches of a closed service are still observed")
+	}
+}
+
+// Several systems in one program tell the same meter provider: the caches' figures are
+// sums, and the signing keys are each client's own.
+func TestTelemetryOfSeveral(t *testing.T) {
+	t.Parallel()
+	recorder := telemetrytest.New()
+	s := newSystem(t, observed(recorder))
+	other := s.replica()
+	s.want(201, "POST", "/api/user")
+	for _, server := range []*system{s, other} {
+		server.want(201, "GET", "/api/token")
+	}
+	cfg := authConfig(s.Cloud)
+	cfg.ClientID, cfg.Telemetry.MeterProvider = "99999999-8888-7777-6666-555555555555", recorder.Meters
+	must(t, acsauth.NewAuthenticator, cfg)
+
+	for name, want := range map[string]int64{
+		"acsauth.cache.entries cache=mapping":        2,
+		"obo.cache.entries":                          2,
+		"acsauth.keys.usable client=" + s.ClientID:   2,
+		"acsauth.keys.usable client=" + cfg.ClientID: 0,
+	} {
+		if got := recorder.Counts(t)[name]; got != want {
+			t.Errorf("%s: %d, want %d", name, got, want)
+		}
 	}
 }
 

@@ -35,8 +35,9 @@ func newTelemetry(meters metric.MeterProvider, tracers trace.TracerProvider, siz
 	t.duration, _ = meter.Float64Histogram("obo.exchange.duration", metric.WithUnit("s"), metric.WithDescription("How long exchanges with Microsoft Entra ID take."),
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
 	t.lookups, _ = meter.Int64Counter("obo.cache.lookups", metric.WithDescription("Look-ups of remembered exchanges, by whether there was one."))
-	entries, _ := meter.Int64ObservableGauge("obo.cache.entries", metric.WithDescription("Exchanges that are remembered."))
-	bytes, _ := meter.Int64ObservableGauge("obo.cache.size", metric.WithUnit("By"), metric.WithDescription("Memory that they take."))
+	// Not gauges: of several clients in one program the sum is told.
+	entries, _ := meter.Int64ObservableUpDownCounter("obo.cache.entries", metric.WithDescription("Exchanges that are remembered."))
+	bytes, _ := meter.Int64ObservableUpDownCounter("obo.cache.size", metric.WithUnit("By"), metric.WithDescription("Memory that they take."))
 	_, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		n, b := size()
 		o.ObserveInt64(entries, int64(n))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
 )
@@ -83,14 +84,18 @@ func TestMetricNames(t *testing.T) {
 	r.stderr.line(t, "signing keys loaded")
 	use(t, r.url, token)
 	exposition := scrape(t, r.url)
+	problems, err := promlint.New(strings.NewReader(exposition)).Lint()
+	if len(problems) > 0 || err != nil {
+		t.Errorf("Prometheus would rather have it otherwise: %v %v", problems, err)
+	}
 	got := families(t, exposition)
 	want := map[string]string{
 		"acsauth_cache_entries":            "gauge cache",
 		"acsauth_cache_lookups_total":      "counter cache hit",
 		"acsauth_cache_size_bytes":         "gauge cache",
 		"acsauth_identity_events_total":    "counter event",
-		"acsauth_keys_age_seconds":         "gauge",
-		"acsauth_keys_count":               "gauge",
+		"acsauth_keys_age_seconds":         "gauge client",
+		"acsauth_keys_usable":              "gauge client",
 		"acsauth_request_duration_seconds": "histogram operation outcome",
 		"acsauth_store_duration_seconds":   "histogram operation outcome",
 		"acsauth_verify_duration_seconds":  "histogram outcome",

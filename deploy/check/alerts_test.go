@@ -111,8 +111,8 @@ func TestAlertsFire(t *testing.T) {
 			[]string{`acsauth_keys_age_seconds{instance="a"} 22000x90`},
 		},
 		"AcsAuthNoKeys": {
-			[]string{`acsauth_keys_count{instance="a"} 2x90`},
-			[]string{`acsauth_keys_count{instance="a"} 2x90`, `acsauth_keys_count{instance="b"} 0x90`},
+			[]string{`acsauth_keys_usable{instance="a"} 2x90`},
+			[]string{`acsauth_keys_usable{instance="a"} 2x90`, `acsauth_keys_usable{instance="b"} 0x90`},
 		},
 		"AcsAuthIdentityUnfinished": {
 			[]string{events + `create_unfinished"} 3x90`, events + `identity_created"} 0+1x90`},
