@@ -88,8 +88,8 @@ func TestMetricsAreDocumented(t *testing.T) {
 			continue
 		}
 		doc, ok := known[name]
-		if !ok || doc.kind != m.kind || !slices.Equal(doc.labels(), m.labels) {
-			t.Errorf("%s is a %s with the labels %q; docs/operations.md has: %s, %q", name, m.kind, m.labels, doc.kind, doc.labels())
+		if !ok || doc.kind != m.kind || !slices.Equal(doc.labels(), m.labels()) {
+			t.Errorf("%s is a %s with the labels %q; docs/operations.md has: %s, %q", name, m.kind, m.labels(), doc.kind, doc.labels())
 		}
 	}
 	for name := range known {

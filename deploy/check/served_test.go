@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -14,19 +15,34 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/textparse"
 )
 
 // A metric is what the server serves under one name.
 type metric struct {
-	kind   string   // histogram, counter, gauge or summary
-	labels []string // sorted
+	kind   string              // histogram, counter, gauge or summary
+	values map[string][]string // of labels, by name
+}
+
+func (m metric) labels() []string { return slices.Sorted(maps.Keys(m.values)) }
+
+// with returns the metric with one more series.
+func (m metric) with(kind model.MetricType, series labels.Labels) metric {
+	values := maps.Clone(m.values)
+	if values == nil {
+		values = map[string][]string{}
+	}
+	series.Range(func(l labels.Label) {
+		if l.Name != labels.MetricName {
+			values[l.Name] = append(slices.Clone(values[l.Name]), l.Value)
+		}
+	})
+	return metric{string(kind), values}
 }
 
 // served returns the metrics of a server that has been used, asked for once for all
@@ -128,6 +144,7 @@ func send(ctx context.Context, method, url, token, teams string) (body string, e
 	if err != nil {
 		return "", err
 	}
+	r.Header.Set("Accept", "application/openmetrics-text;version=1.0.0,*/*;q=0.1") // as Prometheus prefers
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 		r.Header.Set("Teams-User-Aad-Token", teams)
@@ -141,32 +158,34 @@ func send(ctx context.Context, method, url, token, teams string) (body string, e
 	return string(content), err
 }
 
-// readMetrics reads an answer as Prometheus does. A histogram is there under three
-// names, as in expressions.
-func readMetrics(exposition string) (map[string]metric, error) {
-	reader := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := reader.TextToMetricFamilies(strings.NewReader(exposition))
-	if err != nil {
-		return nil, err
-	}
+// readMetrics reads an answer as Prometheus does, for which the parts of a histogram
+// are metrics of their own. A histogram is there under its own name too.
+func readMetrics(openMetrics string) (map[string]metric, error) {
 	found := map[string]metric{}
-	for name, family := range families {
-		labels := map[string]bool{}
-		for _, series := range family.GetMetric() {
-			for _, pair := range series.GetLabel() {
-				labels[pair.GetName()] = true
+	var family string
+	var kind model.MetricType
+	reader := textparse.NewOpenMetricsParser([]byte(openMetrics), labels.NewSymbolTable())
+	for {
+		entry, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return found, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch entry {
+		case textparse.EntryType:
+			var name []byte
+			name, kind = reader.Type()
+			family = string(name)
+		case textparse.EntrySeries:
+			var series labels.Labels
+			reader.Labels(&series)
+			name := series.Get(labels.MetricName)
+			found[name] = found[name].with(kind, series)
+			if kind == model.MetricTypeHistogram {
+				found[family] = found[family].with(kind, labels.NewBuilder(series).Del(labels.BucketLabel).Labels())
 			}
 		}
-		m := metric{kind: strings.ToLower(family.GetType().String()), labels: slices.Sorted(maps.Keys(labels))}
-		found[name] = m
-		switch family.GetType() {
-		case dto.MetricType_HISTOGRAM:
-			found[name+"_sum"], found[name+"_count"] = m, m
-			found[name+"_bucket"] = metric{m.kind, append(slices.Clone(m.labels), "le")}
-		case dto.MetricType_SUMMARY:
-			found[name+"_sum"], found[name+"_count"] = m, m
-			found[name] = metric{m.kind, append(slices.Clone(m.labels), "quantile")}
-		}
 	}
-	return found, nil
 }
