@@ -189,12 +189,11 @@ func (a *Authenticator) Ready() error { return a.keys.ready() }
 // Verify checks an access token and returns its user. The error is an [*Error]:
 // invalid_token, user_token_required, client_not_allowed, insufficient_scope, or
 // keys_unavailable.
-func (a *Authenticator) Verify(ctx context.Context, token string) (User, error) {
+func (a *Authenticator) Verify(ctx context.Context, token string) (u User, err error) {
 	check := a.checks.begin(ctx, "")
-	defer check.span.End()
-	u, err := a.verify(check.ctx, token)
-	check.end(err)
-	return u, err
+	err = errPanicked
+	defer func() { check.end(err) }()
+	return a.verify(check.ctx, token)
 }
 
 func (a *Authenticator) verify(ctx context.Context, token string) (User, error) {

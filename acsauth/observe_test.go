@@ -15,6 +15,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/telemetrytest"
 )
 
 // observations are what HandlerConfig.Observe was told.
@@ -126,11 +127,12 @@ func claims(name string, value any) func(a *audited) string {
 	}
 }
 
-// A request that panics is observed too, and what the panic was about is not logged.
+// A request that panics is observed too, and what the panic was about is neither logged
+// nor traced.
 func TestObservePanic(t *testing.T) {
 	t.Parallel()
-	told := new(observations)
-	s := newSystem(t, func(set *setup) {
+	told, recorder := new(observations), telemetrytest.New()
+	s := newSystem(t, observed(recorder), func(set *setup) {
 		set.handler.Observe = told.observe
 		set.service.Mapper = revealing{}
 	})
@@ -144,6 +146,17 @@ func TestObservePanic(t *testing.T) {
 		t.Errorf("%d panics are in the log, or not where they were:\n%s", n, s.log)
 	}
 	s.wantNoSecrets(answer{})
+	s.wantNobody(recorder)
+	counts := recorder.Counts(t)
+	for name, want := range map[string]int64{
+		"acsauth.request.duration operation=show_user outcome=internal":   1,
+		"acsauth.request.duration operation=create_user outcome=internal": 1,
+		"acsauth.store.duration operation=lookup outcome=internal":        2,
+	} {
+		if counts[name] != want {
+			t.Errorf("%s: %d, want %d", name, counts[name], want)
+		}
+	}
 }
 
 // A revealing store panics with the user's access token.

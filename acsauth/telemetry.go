@@ -80,7 +80,7 @@ type observation struct {
 	observer  *observer
 	operation string
 	ctx       context.Context // in which to make the call
-	span      trace.Span      // to be ended by whoever began
+	span      trace.Span
 	timed     bool
 	began     time.Time
 }
@@ -105,6 +105,7 @@ func (o *observer) begin(ctx context.Context, operation string) observation {
 // end takes in how the call ended, but never err's text: it may name upstream's
 // internals.
 func (seen *observation) end(err error) {
+	defer tracing.End(seen.span)
 	if !seen.timed && !seen.span.IsRecording() {
 		return
 	}
@@ -128,11 +129,14 @@ func (seen *observation) end(err error) {
 // observe makes a call.
 func (o *observer) observe(ctx context.Context, operation string, call func(context.Context) error) error {
 	seen := o.begin(ctx, operation)
-	defer seen.span.End()
-	err := call(seen.ctx)
-	seen.end(err)
+	err := errPanicked
+	defer func() { seen.end(err) }()
+	err = call(seen.ctx)
 	return err
 }
+
+// errPanicked is how a call ended that did not return.
+var errPanicked error = refuse("internal", "")
 
 // outcomeOf names the outcome of a call, from a small set of names.
 func outcomeOf(err error) string {

@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/tracing"
 )
 
 // scope names this package to OpenTelemetry.
@@ -50,7 +52,7 @@ func newTelemetry(meters metric.MeterProvider, tracers trace.TracerProvider, siz
 // exchange observes one exchange.
 func (t telemetry) exchange(ctx context.Context, call func(context.Context) *Error) {
 	ctx, span := t.tracer.Start(ctx, "obo.exchange")
-	defer span.End()
+	defer tracing.End(span)
 	began := time.Now()
 	outcome := "ok"
 	if failure := call(ctx); failure != nil {

@@ -47,7 +47,7 @@ func TestExport(t *testing.T) {
 			server := startProcess(t, environ)
 			server.stderr.line(t, "signing keys loaded")
 			call(t, "GET", server.url+"/healthz", traceparent)
-			if got := call(t, "POST", server.url+"/api/user", bearer(exports["TOKEN"]), traceparent); got.status/100 != 2 {
+			if got := call(t, "POST", server.url+"/api/user", bearer(exports["TOKEN"]), traceparent, "tracestate: caller=tops3cret"); got.status/100 != 2 {
 				t.Errorf("status %d: %s", got.status, got.body)
 			}
 			if got := call(t, "GET", server.url+"/metrics", "Accept: application/openmetrics-text"); !strings.Contains(got.body, `trace_id="`+callersTrace) {
@@ -78,6 +78,9 @@ func (c *collector) check(t *testing.T, service string, metrics bool) {
 	}
 	if hex.EncodeToString(span.GetParentSpanId()) != callersSpan || span.GetKind() != tracepb.Span_SPAN_KIND_SERVER {
 		t.Errorf("it is no child of its caller's, or no server's: %v", span)
+	}
+	if state := span.GetTraceState(); state != "" {
+		t.Errorf("what the caller says in tracestate is passed on: %s", state)
 	}
 	text := strings.Join(names, "\n") + "\n"
 	for _, want := range []string{"acsauth.request.create_user\n", "acsauth.store.lookup\n", "obo.exchange\n"} {

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"net/http"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/tracing"
 )
 
 // tracerScope names the server to OpenTelemetry.
@@ -36,9 +39,9 @@ func traceRequests(next http.Handler, route func(path string) string, tracers tr
 			name += " " + route
 			attrs = append(attrs, attribute.String("http.route", route))
 		}
-		ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+		ctx := continuedTrace(r)
 		ctx, span := tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attrs...))
-		defer span.End()
+		defer tracing.End(span)
 		observed := &observedWriter{ResponseWriter: w}
 		// Deferred, because a handler that panics has answered too.
 		defer func() {
@@ -52,4 +55,15 @@ func traceRequests(next http.Handler, route func(path string) string, tracers tr
 		}()
 		next.ServeHTTP(observed, r.WithContext(ctx))
 	})
+}
+
+// continuedTrace returns a request's context with the trace that its traceparent names.
+// The caller's tracestate is dropped: it would be in every span, and may hold anything.
+func continuedTrace(r *http.Request) context.Context {
+	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	parent := trace.SpanContextFromContext(ctx)
+	if parent.TraceState().Len() == 0 {
+		return ctx
+	}
+	return trace.ContextWithRemoteSpanContext(ctx, parent.WithTraceState(trace.TraceState{}))
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -47,6 +49,26 @@ func startTraced(t *testing.T, c *cloud.Cloud) (url string, spans *tracetest.Spa
 	})
 	t.Cleanup(end)
 	return "http://" + listener.Addr().String(), spans, end
+}
+
+// A request that panics ends its span, which does not tell what the panic was about.
+func TestRequestSpanOfPanic(t *testing.T) {
+	t.Parallel()
+	spans := tracetest.NewSpanRecorder()
+	panics := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("tops3cret") })
+	handler := traceRequests(panics, func(path string) string { return path }, sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)))
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic has been swallowed")
+			}
+		}()
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/api/user", nil))
+	}()
+	ended := spans.Ended()
+	if len(ended) != 1 || len(ended[0].Events()) != 0 {
+		t.Errorf("spans are %+v", tracetest.SpanStubsFromReadOnlySpans(ended))
+	}
 }
 
 // Every request but those for the server's health is a span, which tells nothing

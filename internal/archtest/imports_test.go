@@ -39,7 +39,7 @@ var mayImport = []struct {
 	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", "internal/outbound", "internal/tracing", otel, uuid, xsync, xtime}},
 	{"acsauth/acsauthtest", []string{"acsauth", "internal/cloud", "internal/httpx", uuid}},
 	{"acsidentity", []string{"internal/httpx", "internal/outbound", otel, uuid}},
-	{"obo", []string{"internal/httpx", "internal/lru", "internal/outbound", msal, otel, uuid}},
+	{"obo", []string{"internal/httpx", "internal/lru", "internal/outbound", "internal/tracing", msal, otel, uuid}},
 	{"movemap", []string{"acsauth"}},
 	{"graphmap", []string{"acsauth", "internal/httpx", "internal/outbound", graphCore, odata, kiota, otel, uuid}},
 	{"sqlmap", []string{"acsauth", "internal/outbound", otel}},

@@ -70,7 +70,7 @@ func New(upstream string, meters metric.MeterProvider, tracers trace.TracerProvi
 // so it must be one of few; outcomeOf names the outcome, one of those above.
 func (o *Observer) Observe(ctx context.Context, operation string, do func(context.Context) error, outcomeOf func(error) string) error {
 	c := o.begin(ctx, operation)
-	defer c.span.End()
+	defer tracing.End(c.span)
 	err := do(c.ctx)
 	if c.observer != nil {
 		c.end(outcomeOf(err))

@@ -287,15 +287,32 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// A call that panics ends its span.
+// A call that panics ends its span, which does not tell what the panic was about.
 func TestObservePanic(t *testing.T) {
 	t.Parallel()
 	s := newSDK("sqlite")
-	func() {
-		defer func() { _ = recover() }()
-		_ = s.Observe(t.Context(), "Lookup", func(context.Context) error { panic(secret) }, func(error) string { return outbound.OK })
-	}()
-	if n := len(s.spans.Ended()); n != 1 {
-		t.Errorf("%d spans have ended, want 1", n)
+	panics := roundTripper(func(*http.Request) (*http.Response, error) { panic(secret) })
+	for _, call := range []func(){
+		func() {
+			_ = s.Observe(t.Context(), "Lookup", func(context.Context) error { panic(secret) }, func(error) string { return outbound.OK })
+		},
+		func() {
+			_, _ = s.Transport(panics).RoundTrip(httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
+		},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic has been swallowed")
+				}
+			}()
+			call()
+		}()
+	}
+	if n := len(s.spans.Ended()); n != 2 {
+		t.Errorf("%d spans have ended, want 2", n)
+	}
+	if text := s.everything(t); strings.Contains(text, secret) {
+		t.Errorf("the panic is told:\n%s", text)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/tracing"
 )
 
 // Client returns a copy of c whose calls are observed, each attempt by itself.
@@ -32,7 +34,7 @@ type transport struct {
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := t.observer.begin(r.Context(), r.Method)
-	defer c.span.End()
+	defer tracing.End(c.span)
 	if c.traced {
 		r = r.WithContext(c.ctx)
 	}

@@ -37,7 +37,7 @@ func (t *Tracer) Enabled() bool {
 	return idle == nil || *idle != reflect.TypeOf(otel.GetTracerProvider())
 }
 
-// Start starts a span, which the caller has to end. While nobody traces it returns
+// Start starts a span, which the caller has to end, by [End] if deferred. While nobody traces it returns
 // ctx itself, and a span that does nothing.
 func (t *Tracer) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	if !t.Enabled() {
@@ -52,3 +52,8 @@ func (t *Tracer) Start(ctx context.Context, name string, options ...trace.SpanSt
 	}
 	return within, span
 }
+
+// End ends a span, and is what to defer: the SDK's own End would recover a panic to
+// write its value into the span, and that can hold anything, tokens included. It can
+// only if it is what was deferred itself.
+func End(span trace.Span) { span.End() }
