@@ -14,6 +14,15 @@ type serviceMetrics struct {
 	registration metric.Registration // of what is observed
 }
 
+// events are the events that are counted: those of the audit log, and what is left
+// unfinished.
+var events = [...]string{
+	"identity_created", "identity_discarded", "identity_deleted", "identity_repaired",
+	"token_issued", "teams_token_exchanged", "tokens_revoked",
+	"mapping_removed_gone", "mapping_removed_foreign", "mapping_removed_invalid",
+	"create_unfinished", "delete_unfinished", "request_refused",
+}
+
 func newServiceMetrics(s *Service, t TelemetryConfig) *serviceMetrics {
 	// An instrument that is returned with an error does nothing, and neither does
 	// a registration of it.
@@ -21,6 +30,10 @@ func newServiceMetrics(s *Service, t TelemetryConfig) *serviceMetrics {
 	m := new(serviceMetrics)
 	m.events, _ = meter.Int64Counter("acsauth.identity.events",
 		metric.WithDescription("What happened to ACS identities and their tokens, by event."))
+	for _, event := range events {
+		// From the beginning: of a series that begins with 1, Prometheus sees no increase.
+		m.events.Add(context.Background(), 0, metric.WithAttributes(attribute.String("event", event)))
+	}
 	m.lookups, _ = meter.Int64Counter("acsauth.cache.lookups",
 		metric.WithDescription("Look-ups of remembered mappings, by whether there was one."))
 	// Not gauges: of several services in one program the sum is told.

@@ -169,8 +169,8 @@ func (revealing) Lookup(_ context.Context, u acsauth.User) (string, error) {
 // A caller who hangs up is no trouble of the operator's.
 func TestObserveHangUp(t *testing.T) {
 	t.Parallel()
-	told := new(observations)
-	s := newSystem(t, withMemory, func(set *setup) { set.handler.Observe = told.observe })
+	told, recorder := new(observations), telemetrytest.New()
+	s := newSystem(t, withMemory, observed(recorder), func(set *setup) { set.handler.Observe = told.observe })
 	s.want(201, "POST", "/api/user")
 	ctx, hangUp := context.WithCancel(t.Context())
 	answered := make(chan struct{})
@@ -195,6 +195,10 @@ func TestObserveHangUp(t *testing.T) {
 	}
 	if lines := s.log.lines("request refused"); len(lines) != 1 || lines[0]["level"] != "DEBUG" {
 		t.Errorf("logged: %v", lines)
+	}
+	const counted, span = "acsauth.request.duration operation=issue_token outcome=client_closed", "acsauth.request.issue_token"
+	if n := recorder.Counts(t)[counted]; n != 1 || !slices.Contains(recorder.Spans(), span) {
+		t.Errorf("counted %d times as client_closed; spans are %q", n, recorder.Spans())
 	}
 }
 

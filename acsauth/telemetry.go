@@ -35,9 +35,10 @@ const scope = "github.com/Azure-Samples/communication-services-authentication-he
 // what was left to be repaired), and tells of its caches (acsauth.cache.lookups,
 // acsauth.cache.entries, acsauth.cache.size: sums over the services of a program).
 //
-// Outcomes are ok or the names of errors. Requests, checks and calls of the store are
-// spans too: acsauth.request.issue_token, acsauth.verify, acsauth.store.lookup. The
-// calls that fetch signing keys are timed and traced like those of the other packages
+// Outcomes are ok, the names of errors, or client_closed if whoever asked hung up before
+// there was an answer. Requests, checks and calls of the store are spans too:
+// acsauth.request.issue_token, acsauth.verify, acsauth.store.lookup. The calls that fetch
+// signing keys are timed and traced like those of the other packages
 // (outbound.call.duration, by upstream and outcome). Nothing of it names a user, an
 // identity or an address.
 type TelemetryConfig struct {
@@ -109,12 +110,20 @@ func (seen *observation) end(err error) {
 	if !seen.timed && !seen.span.IsRecording() {
 		return
 	}
-	outcome := outcomeOf(err)
-	if outcome != "ok" {
+	outcome := "ok"
+	switch {
+	case err == nil:
+	case errors.Is(seen.ctx.Err(), context.Canceled):
+		// Whoever asked hung up, and that made the call fail: no trouble of the operator's.
+		outcome = "client_closed"
+	case isTrouble(err):
+		outcome = outcomeOf(err)
+		seen.span.SetStatus(codes.Error, outcome)
+	default:
+		outcome = outcomeOf(err)
+	}
+	if err != nil {
 		seen.span.SetAttributes(attribute.String("error.type", outcome))
-		if isTrouble(err) {
-			seen.span.SetStatus(codes.Error, outcome)
-		}
 	}
 	if !seen.timed {
 		return
@@ -138,12 +147,9 @@ func (o *observer) observe(ctx context.Context, operation string, call func(cont
 // errPanicked is how a call ended that did not return.
 var errPanicked error = refuse("internal", "")
 
-// outcomeOf names the outcome of a call, from a small set of names.
+// outcomeOf names the outcome of a call that failed, from a small set of names.
 func outcomeOf(err error) string {
-	switch {
-	case err == nil:
-		return "ok"
-	case errors.Is(err, ErrAlreadyMapped):
+	if errors.Is(err, ErrAlreadyMapped) {
 		return "already_mapped"
 	}
 	return cmp.Or(refusal(err).Name, "internal")

@@ -33,7 +33,8 @@ func New() *Recorder {
 }
 
 // Counts returns how often each metric was counted, by its name and attributes, such
-// as "acsauth.cache.lookups cache=mapping hit=true"; of a gauge it returns the value.
+// as "acsauth.cache.lookups cache=mapping hit=true"; of what may rise and fall it
+// returns the value. Counters that are still at zero are left out.
 func (r *Recorder) Counts(t testing.TB) map[string]int64 {
 	t.Helper()
 	found := map[string]int64{}
@@ -46,7 +47,9 @@ func (r *Recorder) Counts(t testing.TB) map[string]int64 {
 				}
 			case metricdata.Sum[int64]:
 				for _, p := range data.DataPoints {
-					found[key(m.Name, p.Attributes)] += p.Value
+					if p.Value != 0 || !data.IsMonotonic {
+						found[key(m.Name, p.Attributes)] += p.Value
+					}
 				}
 			case metricdata.Gauge[int64]:
 				for _, p := range data.DataPoints {
