@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"strconv"
 	"strings"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // The parts of names in which the variables of one signal differ.
@@ -21,13 +23,13 @@ type otelVariables map[string]string
 
 // readOTel takes the variables out of the environment, and reports what is wrong
 // with them.
-func readOTel(layers []layer, p *problems) otelVariables {
+func readOTel(layers []source.Layer, p *problems) otelVariables {
 	set := otelVariables{}
 	for _, l := range layers {
-		for name, v := range l.values {
-			if text := strings.TrimSpace(v.text); strings.HasPrefix(name, "OTEL_") && text != "" {
+		for name, v := range l.Values {
+			if text := strings.TrimSpace(v.Text); strings.HasPrefix(name, "OTEL_") && text != "" {
 				set[name] = text
-				p.from[name] = v.where
+				p.from[name] = v.Where
 			}
 		}
 	}

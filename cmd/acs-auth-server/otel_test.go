@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // Nothing is sent to anybody unless the environment names where to.
@@ -37,7 +39,7 @@ func TestOTelSignals(t *testing.T) {
 		{endpoint + " OTEL_SDK_DISABLED=false", true, false, false},
 	} {
 		p := new(problems)
-		set := load([]layer{environment(with(enough, strings.Fields(test.environ)...))}, false, p).otel
+		set := load([]source.Layer{source.Environment(with(enough, strings.Fields(test.environ)...))}, false, p).otel
 		if p.any() {
 			t.Errorf("%s: %v", test.environ, p.list)
 		}

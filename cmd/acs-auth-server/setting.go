@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
@@ -20,6 +21,7 @@ import (
 type setting struct {
 	name     string   // of the environment variable
 	aliases  []string // other names, which deployments of the sibling samples use
+	lines    bool     // a secret may have several lines
 	secret   bool     // has no flag; may be read from the file that NAME_FILE names
 	required bool
 	azure    bool // says where in Azure the server belongs; -dev decides it
@@ -184,14 +186,30 @@ func instant(field func(*settings) *time.Time) func(*settings, string) error {
 	}
 }
 
-// keys takes a list of keys in standard base64.
+// minKeySize is the least size of a key that graphmap takes, in bytes.
+const minKeySize = 32
+
+// keys takes a list of keys in standard base64, between commas or white space. What it
+// says is in the words of the list, where graphmap.New would number from zero.
 func keys(field func(*settings) *[]acsauth.Secret) func(*settings, string) error {
 	return func(s *settings, value string) error {
 		var decoded []acsauth.Secret
-		for i, entry := range split(value) {
+		entries := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+		if len(entries) == 0 {
+			return errors.New("is a list without an entry")
+		}
+		for i, entry := range entries {
 			key, err := base64.StdEncoding.DecodeString(entry)
-			if err != nil {
+			switch {
+			case err != nil:
 				return fmt.Errorf("must be a list of keys in standard base64 with padding; number %d is not", i+1)
+			case len(key) < minKeySize:
+				return fmt.Errorf("must be a list of keys of at least %d bytes; number %d has %d", minKeySize, i+1, len(key))
+			}
+			for j, other := range decoded {
+				if other.Reveal() == string(key) {
+					return fmt.Errorf("must be a list of different keys; number %d repeats number %d", i+1, j+1)
+				}
 			}
 			decoded = append(decoded, acsauth.NewSecret(string(key)))
 		}

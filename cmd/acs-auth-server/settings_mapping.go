@@ -12,8 +12,9 @@ import (
 
 // The values of MAPPING_STORE.
 const (
-	storeGraph  = "graph"
-	storeMemory = "memory"
+	storeGraph   = "graph"
+	storeMemory  = "memory"
+	storeUnknown = "unknown" // no value: something is wrong with it
 )
 
 // The values of GRAPH_UNSIGNED_MAPPINGS.
@@ -30,9 +31,10 @@ func mappingSettings() []setting {
 			azure:    true,
 			secret:   true, // databases have their passwords in it
 			fallback: storeGraph,
-			example:  storeGraph,
+			example:  "sqlite:/var/lib/acs-auth-server/mappings.db",
 			meaning:  "where mappings are kept: graph, an open extension of the user in Microsoft Graph; sqlite:FILE; postgres://USER:PASSWORD@HOST/DATABASE; tables:CONNECTION_STRING, of Azure Table storage or Cosmos DB; or memory, which forgets them when the server ends",
 			shown:    func(s *settings) (string, bool) { return s.mappingStore, s.storeAddress.Reveal() == "" },
+			strict:   true,
 			parse:    mappingStore,
 		},
 		{
@@ -65,9 +67,10 @@ func mappingSettings() []setting {
 			name:      "GRAPH_MAPPING_KEYS",
 			azure:     true,
 			secret:    true,
+			lines:     true,
 			otherwise: "required, unless unsigned mappings are trusted",
 			example:   "<the output of: openssl rand -base64 32>",
-			meaning:   "keys in standard base64, at least 32 bytes each, separated by commas: the first signs mappings, all verify them",
+			meaning:   "keys in standard base64, at least 32 bytes each, separated by commas or white space: the first signs mappings, all verify them",
 			shown:     func(s *settings) (string, bool) { return fmt.Sprintf("%d of them", len(s.mappingKeys)), false },
 			parse:     keys(func(s *settings) *[]acsauth.Secret { return &s.mappingKeys }),
 		},
@@ -122,7 +125,6 @@ func mappingStore(s *settings, value string) error {
 	case kind != "":
 		s.mappingStore, s.storeAddress = kind, acsauth.NewSecret(value)
 	default:
-		s.mappingStore = "unknown" // so that nothing else is reported about it
 		return errors.New("must be graph, memory, sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE or tables:CONNECTION_STRING")
 	}
 	return nil

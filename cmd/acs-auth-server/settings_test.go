@@ -7,10 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // A row says what a setting does: its default, what value yields, and values that
@@ -28,6 +31,7 @@ const (
 	guid1 = "aaaaaaaa-1111-4222-8333-444444444444"
 	guid2 = "bbbbbbbb-1111-4222-8333-444444444444"
 	key1  = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+	key2  = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj9AQUJDREVGR0hJSktMTU5P" // 48 bytes: without padding
 )
 
 // The malformed values are recognisable, so that reports can be searched for them.
@@ -55,7 +59,7 @@ var table = []row{
 	{"ACS_RESOURCE_ID", func(s *settings) any { return s.acsResourceID }, "", guid1, guid1, []string{"m4lformed"}},
 	{"ACS_TOKEN_SCOPES", func(s *settings) any { return s.acsTokenScopes }, []string{"chat", "voip"}, "chat.join,voip.join", []string{"chat.join", "voip.join"},
 		[]string{"m4lformed", "chat,chat", ","}},
-	{"ACS_TOKEN_TTL", func(s *settings) any { return s.acsTokenTTL }, time.Duration(0), "90m", 90 * time.Minute, []string{"m4lformed", "59m", "25h", "61m1s"}},
+	{"ACS_TOKEN_TTL", func(s *settings) any { return s.acsTokenTTL }, time.Duration(0), "90m", 90 * time.Minute, []string{"m4lformed", "0", "59m", "25h", "61m1s"}},
 	{"ACS_API_VERSION", func(s *settings) any { return s.acsAPIVersion }, "2023-10-01", "2024-01-01", "2024-01-01", []string{"m4lformed", "2021-03-07"}},
 	{"TEAMS_CLIENT_IDS", func(s *settings) any { return s.teamsClients }, []string(nil), guid1, []string{guid1}, []string{"m4lformed", ","}},
 
@@ -64,7 +68,8 @@ var table = []row{
 	{"GRAPH_BASE_URL", func(s *settings) any { return s.graphBaseURL }, "https://graph.microsoft.com/v1.0", "https://g/v1.0", "https://g/v1.0", []string{"m4lformed", "ftp://m4lformed", "https://me:m4lformed@g/v1.0", "https://g/v1.0?m4l"}},
 	{"GRAPH_SCOPE", func(s *settings) any { return s.graphScope }, "https://graph.microsoft.com/.default", "https://g/.default", "https://g/.default", []string{"m4l formed", "openid"}},
 	{"GRAPH_EXTENSION_NAME", func(s *settings) any { return s.extensionName }, "com.contoso.identityMapping", "com.example.map", "com.example.map", []string{"1m4lformed", "com.microsoft.m4lformed"}},
-	{"GRAPH_MAPPING_KEYS", func(s *settings) any { return len(s.mappingKeys) }, 0, key1 + "," + key1, 2, []string{"m4lformed", "bTRsZm9ybWVk", key1 + "," + key1}},
+	{"GRAPH_MAPPING_KEYS", func(s *settings) any { return len(s.mappingKeys) }, 0, key1 + ",\t" + key2, 2,
+		[]string{"m4lformed", "bTRsZm9ybWVk", key1 + "," + key1, ",", key1[:43] + "\n=", key1[:20] + " " + key1[20:]}},
 	{"GRAPH_UNSIGNED_MAPPINGS", func(s *settings) any { return s.unsignedMappings }, "refuse", "trust", "trust", []string{"m4lformed", "trust"}},
 	{"GRAPH_ADOPT_UNTIL", func(s *settings) any { return s.adoptUntil }, time.Time{}, "2027-01-31T00:00:00Z", time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
 		[]string{"m4lformed", "2027-01-31", "2027-01-31T00:00:00Z"}},
@@ -72,7 +77,7 @@ var table = []row{
 	{"AUTO_PROVISION", func(s *settings) any { return s.autoProvision }, false, "true", true, []string{"m4lformed"}},
 	{"REPLACE_FOREIGN_IDENTITY", func(s *settings) any { return s.replaceForeign }, false, "true", true, []string{"m4lformed"}},
 
-	{"LISTEN_ADDR", func(s *settings) any { return s.listenAddr }, ":5000", "127.0.0.1:80", "127.0.0.1:80", []string{"m4lformed", "5000", "a:http", ":70000"}},
+	{"LISTEN_ADDR", func(s *settings) any { return s.listenAddr }, ":5000", "127.0.0.1:80", "127.0.0.1:80", []string{"m4lformed", "5000", "a:http", ":70000", "<m4lformed:5000>"}},
 	{"PORT", func(s *settings) any { return s.listenAddr }, ":5000", "8080", ":8080", []string{"m4lformed", "70000", ":80"}},
 	{"ADMIN_ADDR", func(s *settings) any { return s.adminAddr }, "", "127.0.0.1:5050", "127.0.0.1:5050", []string{"m4lformed", "5050"}},
 	{"METRICS", func(s *settings) any { return s.metrics }, false, "true", true, []string{"m4lformed"}},
@@ -107,6 +112,22 @@ func with(environ []string, more ...string) []string {
 	return append(append([]string(nil), environ...), more...)
 }
 
+// pipe returns the path of a pipe that nobody reads from or writes to.
+func pipe(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "m4lformed")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// fileLayer is the layer of a file, whatever is wrong with it.
+func fileLayer(path string) source.Layer {
+	file, _ := source.File(path, knownNames())
+	return file
+}
+
 func rowOf(t *testing.T, st setting) row {
 	t.Helper()
 	for _, r := range table {
@@ -124,20 +145,20 @@ func TestSettings(t *testing.T) {
 		t.Run(st.name, func(t *testing.T) {
 			t.Parallel()
 			r := rowOf(t, st)
-			get := func(layers ...layer) any { return r.get(load(layers, false, new(problems))) }
+			get := func(layers ...source.Layer) any { return r.get(load(layers, false, new(problems))) }
 			expect := func(from string, got, want any) {
 				t.Helper()
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%s:\n%s", from, diff)
 				}
 			}
-			env := func(name, text string) layer { return environment([]string{name + "=" + text}) }
-			file := func(name, text string) layer {
+			env := func(name, text string) source.Layer { return source.Environment([]string{name + "=" + text}) }
+			file := func(name, text string) source.Layer {
 				path := filepath.Join(t.TempDir(), "server.env")
 				if err := os.WriteFile(path, []byte(name+"=\""+text+"\"\n"), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				return readFile(path, new(problems))
+				return fileLayer(path)
 			}
 
 			expect("default", get(), r.fallback)
@@ -246,6 +267,21 @@ func TestSettingsTogether(t *testing.T) {
 		{"a file that is not there", []string{"AZURE_CLIENT_SECRET=", "AZURE_CLIENT_SECRET_FILE=/m4lformed"}, []string{"AZURE_CLIENT_SECRET cannot be read from the file that AZURE_CLIENT_SECRET_FILE names: no such file"}},
 		{"a placeholder", []string{"AZURE_CLIENT_ID=<your_client_id>"}, []string{"AZURE_CLIENT_ID is missing: there is only a placeholder"}},
 		{"a placeholder for a certificate", []string{"TLS_CERT_FILE=<path>", "TLS_KEY_FILE=<path>"}, []string{"TLS_CERT_FILE is still a placeholder", "TLS_KEY_FILE is still a placeholder"}},
+		{"a placeholder for an address", []string{"LISTEN_ADDR=<127.0.0.1:5000>"}, []string{"LISTEN_ADDR is still a placeholder"}},
+		{"a placeholder for a store", []string{"MAPPING_STORE=<postgres://…>", "GRAPH_MAPPING_KEYS="}, []string{"MAPPING_STORE is still a placeholder"}},
+		{"a store that cannot be read", []string{"MAPPING_STORE_FILE=/m4lformed", "GRAPH_MAPPING_KEYS="}, []string{"MAPPING_STORE cannot be read from the file that MAPPING_STORE_FILE names: no such file"}},
+		{"a database in memory", []string{"MAPPING_STORE=sqlite::memory:"}, []string{"MAPPING_STORE names a database in memory"}},
+		{"a table without an account", []string{"MAPPING_STORE=tables:AccountKey=m4lformed"}, []string{"MAPPING_STORE is of no use: the connection string has no AccountName"}},
+		{"a scope with its resource", []string{"REQUIRED_SCOPE=api://" + guid2 + "/access_as_user"}, []string{"REQUIRED_SCOPE must be the short name of one permission, such as access_as_user, without the resource before it"}},
+		{"one address twice", []string{"LISTEN_ADDR=127.0.0.1:5000", "ADMIN_ADDR=127.0.0.1:5000"}, []string{"ADMIN_ADDR must have another port than LISTEN_ADDR"}},
+		{"one address by its zeros", []string{"LISTEN_ADDR=[::1]:05000", "ADMIN_ADDR=[0:0::1]:5000"}, []string{"ADMIN_ADDR must have another port than LISTEN_ADDR"}},
+		{"an address within all", []string{"ADMIN_ADDR=127.0.0.1:5000"}, []string{"ADMIN_ADDR must have another port than LISTEN_ADDR"}},
+		{"a short key", []string{"GRAPH_MAPPING_KEYS=" + key1 + ",bTRsZm9ybWVk"}, []string{"GRAPH_MAPPING_KEYS must be a list of keys of at least 32 bytes; number 2 has 9"}},
+		{"a key twice", []string{"GRAPH_MAPPING_KEYS=" + key1 + "," + key2 + "\n" + key1}, []string{"GRAPH_MAPPING_KEYS must be a list of different keys; number 3 repeats number 1"}},
+		{"a pipe for the audit log", []string{"AUDIT_LOG=" + pipe(t)}, []string{"AUDIT_LOG cannot be opened for writing: it is a pipe or a socket"}},
+		{"a pipe for a secret", []string{"AZURE_CLIENT_SECRET=", "AZURE_CLIENT_SECRET_FILE=" + pipe(t)}, []string{"AZURE_CLIENT_SECRET cannot be read from the file that AZURE_CLIENT_SECRET_FILE names: it is no regular file"}},
+		{"a pipe for a certificate", []string{"TLS_CERT_FILE=" + pipe(t), "TLS_KEY_FILE=/dev/zero"}, []string{"TLS_CERT_FILE names a file that is of no use: it is no regular file", "TLS_KEY_FILE names a file that is of no use: it is no regular file"}},
+		{"a secret with NUL", []string{"AZURE_CLIENT_SECRET=m4lformed\x00"}, []string{"AZURE_CLIENT_SECRET cannot be used as it stands (environment variable AZURE_CLIENT_SECRET): it holds control characters"}},
 		{"a placeholder for a secret", []string{"AZURE_CLIENT_SECRET=<your_secret>"}, []string{"AZURE_CLIENT_SECRET is missing"}},
 	}
 	for _, test := range tests {
@@ -285,6 +321,9 @@ func TestSettingsThatGoTogether(t *testing.T) {
 		"a verified domain":               {"AZURE_TENANT_ID=contoso.onmicrosoft.com"},
 		"the United States' government":   {"AZURE_CLOUD=usgov"},
 		"an instance as C# has it":        {"AzureActiveDirectory__Instance=https://login.microsoftonline.com/"},
+		"addresses of their own":          {"LISTEN_ADDR=127.0.0.1:5000", "ADMIN_ADDR=127.0.0.2:5000"},
+		"any two ports":                   {"LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0"},
+		"keys on lines of their own":      {"GRAPH_MAPPING_KEYS=" + key1 + "\n" + key2 + "\r\n"},
 		"scopes as C# has them":           {"CommunicationServices__Scopes__0=voip", "CommunicationServices__Scopes__1=chat"},
 		"everything a platform may add":   {"PORT=8080", "HOME=/", "PATH=/bin"},
 		"every tenant, but only if asked": {"ALLOWED_TENANTS=*"},
@@ -293,7 +332,7 @@ func TestSettingsThatGoTogether(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := new(problems)
-			s := load([]layer{environment(with(enough, environ...))}, false, p)
+			s := load([]source.Layer{source.Environment(with(enough, environ...))}, false, p)
 			logger := slog.New(slog.DiscardHandler)
 			compose(s, surroundings{logger: logger, audit: logger}, p)
 			if p.any() {
@@ -331,7 +370,7 @@ func TestDependentDefaults(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := load([]layer{environment(test.environ)}, test.dev, new(problems))
+			s := load([]source.Layer{source.Environment(test.environ)}, test.dev, new(problems))
 			if diff := cmp.Diff(test.want, test.get(s)); diff != "" {
 				t.Error(diff)
 			}

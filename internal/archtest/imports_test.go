@@ -55,13 +55,14 @@ var mayImport = []struct {
 	{"internal/openapitest", []string{"docs", kin}},
 	{"internal/outbound", []string{"internal/tracing", otel}},
 	{"internal/reload", nil},
+	{"internal/source", []string{"internal/reload"}},
 	{"internal/telemetrytest", []string{otel}},
 	{"internal/tracing", []string{otel}},
 
 	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", otel, pgx, sqlite}},
 
 	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", cors, msal, otel, prom, uuid, xsync}},
-	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/stores", azure, cli, uuid}},
+	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/source", "internal/stores", azure, cli, uuid}},
 	{"examples/*", []string{"acsauth", "acsidentity", "obo", "graphmap", "sqlmap", "tablemap", "movemap", pgx, sqlite}},
 }
 
