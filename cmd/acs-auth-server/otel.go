@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/reload"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
@@ -97,7 +98,9 @@ func (set otelVariables) checkKeyPairs(p *problems) {
 		if set[one] == "" {
 			continue
 		}
-		if _, err := tls.LoadX509KeyPair(set[certificate], set[keys[i]]); err != nil {
+		public, err1 := reload.Read(set[certificate])
+		private, err2 := reload.Read(set[keys[i]])
+		if _, err := tls.X509KeyPair(public, private); err1 != nil || err2 != nil || err != nil {
 			p.add(one, "and %s must name two PEM files that belong together", other)
 		}
 	}
