@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -393,7 +392,7 @@ func TestKubernetesPorts(t *testing.T) {
 		for _, port := range server.Ports {
 			ports[port.Name] = port.ContainerPort
 		}
-		want := map[string]int32{"http": portOf(t, in.settings.Data["LISTEN_ADDR"])}
+		want := map[string]int32{"http": serverPort(t, in.settings.Data)}
 		if admin := in.settings.Data["ADMIN_ADDR"]; s.monitored {
 			want["admin"] = portOf(t, admin)
 			checkMonitored(t, in, want["admin"])
@@ -445,19 +444,6 @@ func checkMonitored(t *testing.T, in installation, port int32) {
 	if job := in.deployment.Spec.Template.Labels[in.podMonitor.Spec.JobLabel]; job != "acs-auth-server" {
 		t.Errorf("the job is called %q", job)
 	}
-}
-
-func portOf(t *testing.T, address string) int32 {
-	t.Helper()
-	_, text, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, err := strconv.ParseInt(text, 10, 32)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return int32(port)
 }
 
 // Replacing pods, or losing one, interrupts nobody.
