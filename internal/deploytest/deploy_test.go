@@ -68,11 +68,12 @@ func documentedSettings(t *testing.T) map[string]bool {
 
 // others are names in deploy/ that are not the server's.
 var others = map[string][]string{
-	"the go command":             {"CGO_ENABLED", "GOAMD64", "GOARCH", "GOBIN", "GOCACHE", "GODEBUG", "GOEXPERIMENT", "GOFLAGS", "GOOS", "GOTOOLCHAIN"},
+	"the go command":             {"CGO_ENABLED", "GOAMD64", "GOARCH", "GOBIN", "GOCACHE", "GODEBUG", "GOENV", "GOEXPERIMENT", "GOFIPS140", "GOFLAGS", "GOOS", "GOTOOLCHAIN", "GOWORK"},
 	"the runtime of Go":          {"GOMEMLIMIT"},
 	"the image of PostgreSQL":    {"POSTGRES_DB", "POSTGRES_PASSWORD_FILE", "POSTGRES_USER"},
 	"reproducible-builds.org":    {"SOURCE_DATE_EPOCH"},
-	"bash":                       {"BASH_SOURCE", "LC_ALL"},
+	"bash":                       {"BASH_SOURCE", "LC_ALL", "POSIXLY_CORRECT"},
+	"GNU tar":                    {"TAR_OPTIONS"},
 	"Compose, for a health test": {"CMD"},
 }
 
