@@ -403,15 +403,20 @@ func TestKubernetesPorts(t *testing.T) {
 		if diff := cmp.Diff(want, ports); diff != "" {
 			t.Errorf("the server listens on (-), the container says (+):\n%s", diff)
 		}
-		for path, probe := range map[string]*corev1.Probe{
-			"/healthz": server.LivenessProbe, "/readyz": server.ReadinessProbe,
+		for _, test := range []struct {
+			kind  string
+			probe *corev1.Probe
+			path  string
+		}{
+			{"startup", server.StartupProbe, "/healthz"}, // must not wait for what is only ready later
+			{"liveness", server.LivenessProbe, "/healthz"},
+			{"readiness", server.ReadinessProbe, "/readyz"},
 		} {
-			if probe.HTTPGet.Path != path || probe.HTTPGet.Port.StrVal != "http" {
-				t.Errorf("the probe of %s asks for %s on %s", path, probe.HTTPGet.Path, probe.HTTPGet.Port.String())
+			if test.probe == nil || test.probe.HTTPGet == nil {
+				t.Errorf("there is no %s probe", test.kind)
+			} else if get := test.probe.HTTPGet; get.Path != test.path || get.Port.StrVal != "http" {
+				t.Errorf("the %s probe asks for %s on %s", test.kind, get.Path, get.Port.String())
 			}
-		}
-		if get := server.StartupProbe.HTTPGet; get.Path != "/healthz" || get.Port.StrVal != "http" {
-			t.Error("the startup probe must not wait for what is only ready later")
 		}
 		if got := in.service.Spec.Ports; len(got) != 1 || got[0].TargetPort.StrVal != "http" {
 			t.Errorf("the service must publish the API alone: %v", got)
