@@ -14,6 +14,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // DefaultAuthorityHost is where the public cloud's Microsoft Entra ID lives.
@@ -109,10 +110,10 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 		cfg.Now = time.Now
 	}
 
-	if !isGUID(cfg.TenantID) && !isDomain(cfg.TenantID) {
+	if !syntax.IsGUID(cfg.TenantID) && !isDomain(cfg.TenantID) {
 		mistake("acsauth: TenantID must be a tenant id such as 72f988bf-86f1-41af-91ab-2d7cd011db47 or a verified domain such as contoso.onmicrosoft.com")
 	}
-	if !isGUID(cfg.ClientID) {
+	if !syntax.IsGUID(cfg.ClientID) {
 		mistake("acsauth: ClientID must be an application (client) id, a GUID")
 	}
 	authority, err := httpx.ParseBaseURL(cfg.AuthorityHost)
@@ -123,13 +124,13 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 	}
 	if everyone := slices.Contains(cfg.AllowedTenants, "*"); everyone && len(cfg.AllowedTenants) > 1 {
 		mistake(`acsauth: AllowedTenants is either "*" or a list of tenant ids`)
-	} else if !everyone && !all(cfg.AllowedTenants, isGUID) {
+	} else if !everyone && !all(cfg.AllowedTenants, syntax.IsGUID) {
 		mistake("acsauth: AllowedTenants must be tenant ids, GUIDs")
 	}
-	if !all(cfg.AllowedClients, isGUID) {
+	if !all(cfg.AllowedClients, syntax.IsGUID) {
 		mistake("acsauth: AllowedClients must be application (client) ids, GUIDs")
 	}
-	if isGUID(cfg.ClientID) && !all(cfg.TeamsClients, isGUID) {
+	if syntax.IsGUID(cfg.ClientID) && !all(cfg.TeamsClients, syntax.IsGUID) {
 		mistake("acsauth: TeamsClients must be application (client) ids, GUIDs")
 	}
 	if slices.Contains(cfg.Audiences, "") {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/lru"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 const (
@@ -114,7 +115,7 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 	if err := cfg.Tokens.Validate(); err != nil {
 		mistake("acsauth: Tokens: %w", err)
 	}
-	if cfg.ResourceID != "" && !isGUID(cfg.ResourceID) {
+	if cfg.ResourceID != "" && !syntax.IsGUID(cfg.ResourceID) {
 		mistake("acsauth: ResourceID must be the immutable id of the ACS resource, a GUID")
 	}
 	if cfg.CacheMaxEntries < 0 {

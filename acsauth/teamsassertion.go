@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // TeamsAudience is the API that a Teams user's Entra token must be for.
@@ -92,7 +93,7 @@ func (a *Authenticator) checkTeamsClaims(c claims, u User) error {
 		return teamsMismatch("The Teams user's token is of another tenant than the caller.")
 	case !strings.EqualFold(c.objectID, u.ObjectID):
 		return teamsMismatch("The Teams user's token belongs to another user than the caller.")
-	case !isGUID(c.client()):
+	case !syntax.IsGUID(c.client()):
 		return invalidTeams("names no application (appid or azp)", nil)
 	case !slices.Contains(a.cfg.TeamsClients, strings.ToLower(c.client())):
 		return teamsMismatch(fmt.Sprintf("The Teams user's token was acquired by the application %s, which is not among those whose tokens may be exchanged (TEAMS_CLIENT_IDS).", strings.ToLower(c.client())))

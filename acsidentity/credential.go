@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // EntraScope is the scope of the Microsoft Entra access tokens that ACS accepts
@@ -110,7 +111,7 @@ func BearerToken(token func(context.Context) (accessToken string, err error)) Cr
 		if err != nil {
 			return fmt.Errorf("no bearer token: %w", err)
 		}
-		if !isPrintable(t) {
+		if !syntax.IsVisible(t) {
 			return failure{httpx.KindMisconfigured, "the bearer token is empty or holds characters that no token has"}
 		}
 		req.Header.Set("Authorization", "Bearer "+t)
@@ -124,15 +125,4 @@ func decodeKey(encoded string) ([]byte, error) {
 		return nil, failure{httpx.KindMisconfigured, "the access key is not standard base64 with padding; copy it as the Azure portal shows it"}
 	}
 	return key, nil
-}
-
-// isPrintable reports whether s is a non-empty run of printable ASCII without
-// spaces: the form of ids, tokens and codes.
-func isPrintable(s string) bool {
-	for i := range len(s) {
-		if s[i]-'!' > '~'-'!' {
-			return false
-		}
-	}
-	return s != ""
 }

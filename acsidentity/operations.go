@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // maxID bounds an identity id; real ones have 81 characters, or about 160 if
@@ -160,7 +161,7 @@ func validateID(id string) error {
 	if id == "" {
 		return failure{httpx.KindUnusable, "the identity id is empty"}
 	}
-	if len(id) > maxID || !isPrintable(id) || id == "." || id == ".." || strings.ContainsAny(id, `/\`) {
+	if len(id) > maxID || !syntax.IsVisible(id) || id == "." || id == ".." || strings.ContainsAny(id, `/\`) {
 		return failure{httpx.KindUnusable, "the identity id is malformed: it must look like 8:acs:<resource>_<guid>"}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // A Mapper keeps the mapping from a user to their ACS identity in an open
@@ -164,7 +165,7 @@ func isCorrupt(e *extension, err error) bool {
 func wellFormed(s string) bool {
 	for _, prefix := range []string{"8:acs:", "8:dod-acs:", "8:gcch-acs:"} {
 		if rest, ok := strings.CutPrefix(s, prefix); ok {
-			return printable(rest)
+			return syntax.IsVisible(rest)
 		}
 	}
 	return false

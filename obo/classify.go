@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 const (
@@ -209,7 +210,7 @@ func errorName(s string) string {
 }
 
 func guidOrNothing(s string) string {
-	if isGUID(s) {
+	if syntax.IsGUID(s) {
 		return s
 	}
 	return ""

@@ -14,6 +14,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // A setting is one row of the table of settings.
@@ -94,7 +95,7 @@ func serviceURL(field func(*settings) *string) func(*settings, string) error {
 // scope takes one scope to ask for.
 func scope(field func(*settings) *string) func(*settings, string) error {
 	return func(s *settings, value string) error {
-		if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		if !syntax.IsVisible(value) {
 			return errors.New("must be one scope of printable ASCII characters, without spaces")
 		}
 		if u, err := url.Parse(value); err != nil || u.User != nil {
