@@ -98,9 +98,6 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 	cfg.AllowedTenants = lowered(cfg.AllowedTenants)
 	cfg.AllowedClients = lowered(cfg.AllowedClients)
 	cfg.TeamsClients = lowered(cfg.TeamsClients)
-	if len(cfg.TeamsClients) == 0 {
-		cfg.TeamsClients = []string{cfg.ClientID}
-	}
 	cfg.AuthorityHost = cmp.Or(cfg.AuthorityHost, DefaultAuthorityHost)
 	cfg.Scope = cmp.Or(cfg.Scope, "access_as_user")
 	cfg.ClockSkew = cmp.Or(cfg.ClockSkew, maxSkew)
@@ -122,16 +119,19 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 	} else if authority.Path != "" {
 		mistake("acsauth: AuthorityHost must not have a path: the tenant has its own setting")
 	}
-	if everyone := slices.Contains(cfg.AllowedTenants, "*"); everyone && len(cfg.AllowedTenants) > 1 {
+	if slices.Contains(cfg.AllowedTenants, "*") && len(cfg.AllowedTenants) > 1 {
 		mistake(`acsauth: AllowedTenants is either "*" or a list of tenant ids`)
-	} else if !everyone && !all(cfg.AllowedTenants, syntax.IsGUID) {
+	}
+	if !all(cfg.AllowedTenants, func(s string) bool { return s == "*" || syntax.IsGUID(s) }) {
 		mistake("acsauth: AllowedTenants must be tenant ids, GUIDs")
 	}
 	if !all(cfg.AllowedClients, syntax.IsGUID) {
 		mistake("acsauth: AllowedClients must be application (client) ids, GUIDs")
 	}
-	if syntax.IsGUID(cfg.ClientID) && !all(cfg.TeamsClients, syntax.IsGUID) {
+	if !all(cfg.TeamsClients, syntax.IsGUID) {
 		mistake("acsauth: TeamsClients must be application (client) ids, GUIDs")
+	} else if len(cfg.TeamsClients) == 0 {
+		cfg.TeamsClients = []string{cfg.ClientID}
 	}
 	if slices.Contains(cfg.Audiences, "") {
 		mistake("acsauth: Audiences must not hold an empty one")

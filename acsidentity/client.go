@@ -125,28 +125,30 @@ func New(cfg Config) (*Client, error) {
 		logger:         cfg.Logger,
 	}
 
-	switch separate := cfg.Endpoint != "" || cfg.Credential != (Credential{}); {
-	case cfg.ConnectionString != "" && separate:
+	whole, separate := cfg.ConnectionString != "", cfg.Endpoint != "" || cfg.Credential != (Credential{})
+	if whole && separate {
 		mistaken("Config.ConnectionString and Config.Endpoint with Config.Credential exclude each other: set one or the other")
-	case cfg.ConnectionString != "":
+	}
+	if whole {
 		endpoint, credential, errs := parseConnectionString(cfg.ConnectionString)
 		for _, err := range errs {
 			mistaken("Config.ConnectionString: %w", err)
 		}
 		c.endpoint, c.credential = endpoint, credential
-	case !separate:
+	} else if !separate {
 		mistaken("Config needs a ConnectionString, or an Endpoint and a Credential")
-	default:
-		var err error
-		if c.endpoint, err = parseEndpoint(cfg.Endpoint); err != nil {
+	}
+	if separate && (cfg.Endpoint != "" || !whole) {
+		endpoint, err := parseEndpoint(cfg.Endpoint)
+		if err != nil {
 			mistaken("Config.Endpoint %w", err)
 		}
-		if cfg.Credential == (Credential{}) {
-			mistaken("Config.Credential is missing: use AccessKey, BearerToken or CredentialFunc")
-		} else if cfg.Credential.err != nil {
-			mistaken("Config.Credential: %w", cfg.Credential.err)
-		}
-		c.credential = cfg.Credential
+		c.endpoint, c.credential = endpoint, cfg.Credential
+	}
+	if cfg.Credential != (Credential{}) && cfg.Credential.err != nil {
+		mistaken("Config.Credential: %w", cfg.Credential.err)
+	} else if separate && !whole && cfg.Credential == (Credential{}) {
+		mistaken("Config.Credential is missing: use AccessKey, BearerToken or CredentialFunc")
 	}
 
 	version := cmp.Or(cfg.APIVersion, DefaultAPIVersion)
