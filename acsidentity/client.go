@@ -39,8 +39,6 @@ var hostForm = regexp.MustCompile(`^[a-z0-9._:\[\]-]+$`)
 // Endpoint and Credential must be set; every other zero field stands for its
 // default.
 type Config struct {
-	_ struct{} // composite literals need field names
-
 	// ConnectionString is what the Azure portal shows under "Keys". It holds an
 	// access key: treat it as a secret.
 	ConnectionString string

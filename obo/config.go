@@ -30,8 +30,6 @@ const (
 
 // Config says which application exchanges tokens, and for what. [New] copies it.
 type Config struct {
-	_ struct{} // keyed literals only
-
 	// ClientID is the application (client) id of the API that the callers'
 	// tokens are meant for, a GUID. Required.
 	ClientID string
