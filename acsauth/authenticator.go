@@ -254,8 +254,11 @@ func (a *Authenticator) authenticate(ctx context.Context, h http.Header) (User, 
 
 // Require lets a request through to h if it carries an acceptable access token,
 // with the user in its context ([UserFromContext]); otherwise it answers itself,
-// as the HTTP API does.
+// as the HTTP API does. It panics if h is nil.
 func (a *Authenticator) Require(h http.Handler) http.Handler {
+	if h == nil {
+		panic("acsauth: Require needs a handler")
+	}
 	return WithRequestID(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, err := a.Authenticate(r)
 		if err != nil {
