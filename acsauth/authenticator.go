@@ -50,6 +50,9 @@ type AuthenticatorConfig struct {
 	// TeamsClients are the application ids whose Teams users' tokens may be
 	// exchanged. Default: ClientID.
 	TeamsClients []string
+	// TeamsClientsSetting is what operators of the program know TeamsClients as. It is
+	// named where the token of another application is refused. Default: "TeamsClients".
+	TeamsClientsSetting string
 	// ClockSkew is how far clocks may differ: more than 0, at most 5 minutes.
 	// Default: 5 minutes.
 	ClockSkew time.Duration
@@ -101,6 +104,7 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 	cfg.AuthorityHost = cmp.Or(cfg.AuthorityHost, DefaultAuthorityHost)
 	cfg.Scope = cmp.Or(cfg.Scope, "access_as_user")
 	cfg.ClockSkew = cmp.Or(cfg.ClockSkew, maxSkew)
+	cfg.TeamsClientsSetting = cmp.Or(cfg.TeamsClientsSetting, "TeamsClients")
 	cfg.Realm = cmp.Or(cfg.Realm, "acs")
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if cfg.Now == nil {

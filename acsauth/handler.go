@@ -61,6 +61,7 @@ type Handler struct {
 	cfg      HandlerConfig
 	routes   map[string]route
 	serve    http.Handler
+	answers  responder
 	requests *observer
 	users    *userLimit // nil: there is none
 	underWay atomic.Int64
@@ -116,6 +117,8 @@ func NewHandler(cfg HandlerConfig) (*Handler, error) {
 		h.users = newUserLimit(cfg.UserRate, burst, cfg.Now)
 	}
 	prefix := strings.TrimSuffix(cfg.Prefix, "/")
+	h.answers = cfg.Authenticator.responder
+	h.answers.users = prefix + "/user"
 	h.routes = map[string]route{
 		prefix + "/user": {
 			http.MethodGet:    {operation: "show_user", serve: h.getUser},
@@ -167,7 +170,7 @@ func (h *Handler) serveRoute(w http.ResponseWriter, r *http.Request) {
 		return h.answer(ctx, w, r, endpoint, &v)
 	})
 	if v.err != nil {
-		h.cfg.Authenticator.WriteError(w, r.WithContext(ctx), v.err)
+		h.answers.writeError(w, r.WithContext(ctx), v.err)
 	}
 }
 
@@ -242,5 +245,5 @@ func (h *Handler) recoverPanic(w http.ResponseWriter, r *http.Request, v *visit)
 		panic(p)
 	}
 	h.cfg.Logger.ErrorContext(r.Context(), "a request has panicked", "panic", panicText(p), "stack", string(debug.Stack()), "request_id", w.Header().Get("X-Request-Id"))
-	h.cfg.Authenticator.WriteError(w, r, v.err)
+	h.answers.writeError(w, r, v.err)
 }

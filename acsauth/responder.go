@@ -26,7 +26,8 @@ type responder struct {
 	authorizeURL string // of a claims challenge
 	clientID     string
 	scope        string
-	debug        bool // tell the caller the chain of causes
+	users        string // path of the users, if a Handler answers; else ""
+	debug        bool   // tell the caller the chain of causes
 	logger       *slog.Logger
 }
 
@@ -45,6 +46,9 @@ func (p responder) writeError(w http.ResponseWriter, r *http.Request, err error)
 	e := refusal(err)
 	answer := answers[e.Name]
 	message := cmp.Or(e.Message, answer.message)
+	if p.users != "" && e.advice != "" {
+		message += " " + fmt.Sprintf(e.advice, p.users)
+	}
 	body := problem{Code: e.Status(), Message: message, Error: e.Name, RequestID: RequestID(r.Context())}
 	if challenge := p.challenge(e, message); challenge != "" {
 		w.Header().Set("WWW-Authenticate", challenge)
@@ -62,13 +66,13 @@ func (p responder) writeError(w http.ResponseWriter, r *http.Request, err error)
 	if p.debug {
 		body.StackTrace = causes(err)
 	}
-	p.log(r, e)
+	p.log(r, e, message)
 	writeJSON(w, body.Code, body)
 }
 
 // log tells the operator why a request was refused: loudly where the operator can
 // do something about it.
-func (p responder) log(r *http.Request, e *Error) {
+func (p responder) log(r *http.Request, e *Error, message string) {
 	ctx, level := r.Context(), e.logLevel()
 	if errors.Is(ctx.Err(), context.Canceled) {
 		level = slog.LevelDebug // whoever hung up made the calls for them fail
@@ -76,7 +80,7 @@ func (p responder) log(r *http.Request, e *Error) {
 	if !p.logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{slog.String("request_id", RequestID(ctx)), slog.String("error", e.Name), slog.Int("status", e.Status()), slog.String("reason", e.Message)}
+	attrs := []slog.Attr{slog.String("request_id", RequestID(ctx)), slog.String("error", e.Name), slog.Int("status", e.Status()), slog.String("reason", message)}
 	if e.Err != nil {
 		attrs = append(attrs, slog.String("cause", e.Err.Error()))
 	}

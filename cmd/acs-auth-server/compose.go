@@ -94,18 +94,19 @@ func compose(s *settings, around surroundings, p *problems) parts {
 
 func newAuthenticator(s *settings, around surroundings, p *problems) *acsauth.Authenticator {
 	authenticator, err := acsauth.NewAuthenticator(acsauth.AuthenticatorConfig{
-		TenantID:       s.tenantID,
-		ClientID:       s.clientID,
-		AuthorityHost:  s.authorityHost,
-		AllowedTenants: s.allowedTenants,
-		Audiences:      s.audiences,
-		Scope:          s.requiredScope,
-		AllowedClients: s.allowedClients,
-		TeamsClients:   s.teamsClients,
-		DebugErrors:    s.debugErrors,
-		HTTPClient:     around.client,
-		Logger:         around.logger,
-		Telemetry:      around.telemetry(),
+		TenantID:            s.tenantID,
+		ClientID:            s.clientID,
+		AuthorityHost:       s.authorityHost,
+		AllowedTenants:      s.allowedTenants,
+		Audiences:           s.audiences,
+		Scope:               s.requiredScope,
+		AllowedClients:      s.allowedClients,
+		TeamsClients:        s.teamsClients,
+		TeamsClientsSetting: "TEAMS_CLIENT_IDS",
+		DebugErrors:         s.debugErrors,
+		HTTPClient:          around.client,
+		Logger:              around.logger,
+		Telemetry:           around.telemetry(),
 	})
 	if err != nil {
 		p.blame(err, map[string]string{

@@ -319,7 +319,7 @@ func TestDependentDefaults(t *testing.T) {
 		{"scope for Graph in the US", []string{"AZURE_CLOUD=usgov"}, false, func(s *settings) any { return s.graphScope }, "https://graph.microsoft.us/.default"},
 		{"the scope does not follow the address", []string{"GRAPH_BASE_URL=https://g/v1.0"}, false, func(s *settings) any { return s.graphScope }, "https://graph.microsoft.com/.default"},
 		{"federation in China", []string{"AZURE_CLOUD=china"}, false, func(s *settings) any { return s.federationAudience }, "api://AzureADTokenExchangeChina"},
-		{"Teams", []string{"AZURE_CLIENT_ID=" + guid1}, false, func(s *settings) any { return s.teamsClients }, []string{guid1}},
+		{"Teams", []string{"AZURE_CLIENT_ID=" + guid1}, false, func(s *settings) any { return s.origins["TEAMS_CLIENT_IDS"].value }, guid1},
 		{"LISTEN_ADDR beats PORT", []string{"LISTEN_ADDR=:1", "PORT=2"}, false, func(s *settings) any { return s.listenAddr }, ":1"},
 		{"-dev listens to this machine", nil, true, func(s *settings) any { return s.listenAddr }, "127.0.0.1:5000"},
 		{"-dev and PORT", []string{"PORT=8080"}, true, func(s *settings) any { return s.listenAddr }, "127.0.0.1:8080"},
