@@ -59,7 +59,8 @@ type AuthenticatorConfig struct {
 	// Realm names the protected space in WWW-Authenticate headers. It must not
 	// hold quotes, backslashes, commas or percent signs. Default: "acs".
 	Realm string
-	// DebugErrors adds the redacted chain of causes to error answers. For
+	// DebugErrors adds the chain of causes to error answers: the texts of this
+	// module's own errors, which hold no secrets, and of others the type. For
 	// development only: it tells callers what is behind the API.
 	DebugErrors bool
 	// HTTPClient fetches the signing keys. It follows no redirects. Default: a
@@ -218,11 +219,11 @@ func (a *Authenticator) verify(ctx context.Context, token string) (User, error) 
 	}
 	payload, err := compact.Verify(key.Public)
 	if err != nil {
-		return User{}, &Error{Name: "invalid_token", Message: "The access token's signature is not valid.", Err: err}
+		return User{}, &Error{Name: "invalid_token", Message: "The access token's signature is not valid.", Err: detail{err}}
 	}
 	c, err := parseClaims(payload)
 	if err != nil {
-		return User{}, &Error{Name: "invalid_token", Message: "The access token's claims are malformed.", Err: err}
+		return User{}, &Error{Name: "invalid_token", Message: "The access token's claims are malformed.", Err: detail{err}}
 	}
 	if err := a.checkClaims(c, key.Issuer); err != nil {
 		return User{}, err

@@ -220,7 +220,7 @@ func (k *keyring) missing() error {
 }
 
 func keysUnavailable(cause error) error {
-	return &Error{Name: "keys_unavailable", Message: answers["keys_unavailable"].message, Err: cause}
+	return &Error{Name: "keys_unavailable", Message: answers["keys_unavailable"].message, Err: detail{cause}}
 }
 
 // state returns how many keys may be used, and when they were last fetched; zero:

@@ -10,7 +10,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
@@ -100,28 +99,6 @@ func (e *Error) logLevel() slog.Level {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug
-}
-
-// causes describes err and what is below it, one line each. Errors of this module
-// hold no secrets.
-func causes(err error) string {
-	var lines []string
-	var walk func(error)
-	walk = func(err error) {
-		lines = append(lines, fmt.Sprintf("%T: %v", err, err))
-		switch wrapper := err.(type) {
-		case interface{ Unwrap() error }:
-			if cause := wrapper.Unwrap(); cause != nil {
-				walk(cause)
-			}
-		case interface{ Unwrap() []error }:
-			for _, cause := range wrapper.Unwrap() {
-				walk(cause)
-			}
-		}
-	}
-	walk(err)
-	return strings.Join(lines, "\n")
 }
 
 // writeJSON answers with body as JSON, in which <token> is to be read as such: no

@@ -44,11 +44,11 @@ func (a *Authenticator) VerifyTeams(ctx context.Context, u User, token string) (
 	}
 	compact, err := jose.ParseCompact(token)
 	if err != nil {
-		return TeamsAssertion{}, invalidTeams("is not a signed JSON Web Token in compact form", err)
+		return TeamsAssertion{}, invalidTeams("is not a signed JSON Web Token in compact form", detail{err})
 	}
 	c, err := parseClaims(compact.Unverified())
 	if err != nil {
-		return TeamsAssertion{}, invalidTeams("has malformed claims", err)
+		return TeamsAssertion{}, invalidTeams("has malformed claims", detail{err})
 	}
 	if !compact.Header.Nonce {
 		if err := a.verifyTeamsSignature(ctx, compact, c); err != nil {
@@ -74,7 +74,7 @@ func (a *Authenticator) verifyTeamsSignature(ctx context.Context, compact jose.C
 		return invalidTeams("is signed with a key that the authority does not publish", err)
 	}
 	if _, err := compact.Verify(key.Public); err != nil {
-		return invalidTeams("has a signature that is not valid", err)
+		return invalidTeams("has a signature that is not valid", detail{err})
 	}
 	if !a.isIssuer(c.issuer, c.tenantID, c.version) || !a.mayVouch(key.Issuer, c.tenantID) {
 		return invalidTeams("is not issued by the authority of its tenant", nil)

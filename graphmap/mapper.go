@@ -150,9 +150,14 @@ func (op *operation) judge(e *extension) (acsID string, stale bool, err error) {
 	}
 }
 
-func invalid(reason string) error {
-	return fmt.Errorf("graphmap: %w: %s", acsauth.ErrMappingInvalid, reason)
+// invalid is why a mapping is not trusted.
+type invalid string
+
+func (reason invalid) Error() string {
+	return "graphmap: " + acsauth.ErrMappingInvalid.Error() + ": " + string(reason)
 }
+
+func (invalid) Unwrap() error { return acsauth.ErrMappingInvalid }
 
 // isCorrupt reports whether judge's error means that an extension without an
 // identity is in the way.
