@@ -177,14 +177,12 @@ func newGraphMapper(s *settings, c *credential, around surroundings, p *problems
 	mapper, err := graphmap.New(cfg)
 	if err != nil {
 		p.blame(err, map[string]string{
-			"Tokens":             "", // reported by newTokens
-			"Keys must be empty": "", // reported by settings.check
-			"BaseURL":            "GRAPH_BASE_URL",
-			"ExtensionName":      "GRAPH_EXTENSION_NAME",
-			"Keys":               "GRAPH_MAPPING_KEYS",
-			"Unsigned":           "GRAPH_UNSIGNED_MAPPINGS",
-			"AdoptUntil":         "GRAPH_ADOPT_UNTIL",
-			"AttemptTimeout":     "UPSTREAM_TIMEOUT",
+			"Tokens":         "", // reported by newTokens
+			"Keys":           "", // reported by mappingKeys or settings.check
+			"BaseURL":        "GRAPH_BASE_URL",
+			"Unsigned":       "GRAPH_UNSIGNED_MAPPINGS",
+			"AdoptUntil":     "GRAPH_ADOPT_UNTIL",
+			"AttemptTimeout": "UPSTREAM_TIMEOUT",
 		})
 		return nil
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -181,22 +180,6 @@ func instant(field func(*settings) *time.Time) func(*settings, string) error {
 			return errors.New("must be a time in the form of RFC 3339, with its offset from UTC")
 		}
 		*field(s) = at
-		return nil
-	}
-}
-
-// keys takes a list of keys in standard base64.
-func keys(field func(*settings) *[]acsauth.Secret) func(*settings, string) error {
-	return func(s *settings, value string) error {
-		var decoded []acsauth.Secret
-		for i, entry := range split(value) {
-			key, err := base64.StdEncoding.DecodeString(entry)
-			if err != nil {
-				return fmt.Errorf("must be a list of keys in standard base64 with padding; number %d is not", i+1)
-			}
-			decoded = append(decoded, acsauth.NewSecret(string(key)))
-		}
-		*field(s) = decoded
 		return nil
 	}
 }
