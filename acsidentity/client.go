@@ -75,7 +75,7 @@ type Config struct {
 	// must be right within five minutes. Default: time.Now.
 	Now func() time.Time
 	// Logger gets one line per attempt, at level debug: operation, status,
-	// duration and request ids. Default: nothing is logged.
+	// duration and request ids. Default: slog.Default().
 	Logger *slog.Logger
 	// MeterProvider and TracerProvider get the metric outbound.call.duration and
 	// a span for every attempt, which name neither address nor identity. Default:
@@ -120,7 +120,7 @@ func New(cfg Config) (*Client, error) {
 		attemptTimeout: cfg.AttemptTimeout,
 		retry:          httpx.DefaultRetry,
 		now:            cfg.Now,
-		logger:         cfg.Logger,
+		logger:         cmp.Or(cfg.Logger, slog.Default()),
 	}
 
 	whole, separate := cfg.ConnectionString != "", cfg.Endpoint != "" || cfg.Credential != (Credential{})
@@ -168,9 +168,6 @@ func New(cfg Config) (*Client, error) {
 	}
 	if c.now == nil {
 		c.now = time.Now
-	}
-	if c.logger == nil {
-		c.logger = slog.New(slog.DiscardHandler)
 	}
 
 	if len(mistakes) > 0 {
