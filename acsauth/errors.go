@@ -19,7 +19,8 @@ type Error struct {
 	Message string
 	// RetryAfter says when to try again. Zero: nothing is known.
 	RetryAfter time.Duration
-	// Err is the cause, for logs. It is not part of any answer.
+	// Err is the cause, for logs. Answers say nothing of it, unless DebugErrors of
+	// [AuthenticatorConfig] is set.
 	Err error
 
 	claims string // of a claims challenge: JSON

@@ -29,8 +29,8 @@ type HandlerConfig struct {
 	// UserRate is how many requests each user may make per second, in the long
 	// run, and UserBurst how many at once; further ones are answered with 429
 	// rate_limited. Users are told apart by verified tenant and object id, by each
-	// Handler for itself, and at most 100,000 at a time: a user who was not among
-	// the last so many to call begins anew. Defaults: no limit, and twice UserRate.
+	// Handler for itself, and at most 100,000 at a time: who has not been among the
+	// latest 100,000 to call begins anew. Defaults: no limit, and twice UserRate.
 	UserRate  float64
 	UserBurst int
 	// MaxConcurrent is how many requests may be under way at once; further ones
@@ -38,7 +38,7 @@ type HandlerConfig struct {
 	MaxConcurrent int
 	// Now is the clock of UserRate. Default: time.Now.
 	Now func() time.Time
-	// Logger gets panics. Default: slog.Default().
+	// Logger gets the panics of requests. Default: slog.Default().
 	Logger *slog.Logger
 	// Observe, if not nil, is called once for each request after its answer has
 	// been written, for an access log or the like: with its user, the zero User

@@ -178,7 +178,8 @@ func New(cfg Config) (*Client, error) {
 
 // Endpoint returns the normalised address of the resource, such as
 // https://contoso.europe.communication.azure.com: host in lower case, no default
-// port, no trailing slash.
+// port, no trailing slash. A client application needs it besides a token, to make
+// ACS's own client for chats, say.
 func (c *Client) Endpoint() string { return c.endpoint.String() }
 
 // Host returns the host of the resource in lower case, with its port unless that

@@ -63,10 +63,10 @@ func AccessKey(base64Key string) Credential {
 //
 // next is asked before every attempt, so it should remember what is slow to get,
 // and may be called by several goroutines at once. refused is the zero
-// Credential, or one of next that the service has just refused. In the latter
-// case next should find out whether there is another one: if it returns any but
-// refused, the call is tried once more, and fails otherwise. Errors of next are
-// treated as those of the function given to [BearerToken].
+// Credential, or one that next returned and the service has just refused. In the
+// latter case next should find out whether there is another one: if it returns
+// anything but refused, the call is tried once more, and fails otherwise. Errors of
+// next are treated as those of the function given to [BearerToken].
 func CredentialFunc(next func(ctx context.Context, refused Credential) (Credential, error)) Credential {
 	if next == nil {
 		return Credential{&proof{err: errors.New("the function given to CredentialFunc is nil")}}

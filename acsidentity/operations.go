@@ -38,9 +38,9 @@ func (c *Client) CreateIdentity(ctx context.Context) (id string, err error) {
 }
 
 // CreateIdentityWithToken creates an identity together with its first token, in
-// one call. Besides what is said of [Client.CreateIdentity]: an answer that
-// holds an id but no usable token is an error that matches [ErrOutcomeUnknown],
-// and id is then that of the identity, to be used or deleted.
+// one call. What [Client.CreateIdentity] says goes for it too. If the answer holds
+// an id but no usable token, the error matches [ErrOutcomeUnknown], and id is that
+// of the identity, to be used or deleted.
 func (c *Client) CreateIdentityWithToken(ctx context.Context, o TokenOptions) (id string, t AccessToken, err error) {
 	const operation = "CreateIdentityWithToken"
 	if err := o.Validate(); err != nil {
@@ -94,10 +94,10 @@ func (c *Client) RevokeTokens(ctx context.Context, id string) error {
 }
 
 // DeleteIdentity deletes the identity id, its data and its chat messages, and
-// revokes its tokens. What the service answers if it did so before is not
-// documented ([CodeIdentityNotOwned], a status of 404, or success), and may even
-// be the answer to a first call that took effect in an attempt whose answer got
-// lost; the error then matches [ErrOutcomeUnknown] too.
+// revokes its tokens. What the service answers if the identity is gone already is
+// not documented: [CodeIdentityNotOwned], a status of 404, or success. A first call
+// can end so, too, if an attempt took effect and its answer got lost; the error then
+// matches [ErrOutcomeUnknown] as well.
 func (c *Client) DeleteIdentity(ctx context.Context, id string) error {
 	return c.change(ctx, "DeleteIdentity", http.MethodDelete, id, "")
 }

@@ -46,7 +46,7 @@ type Config struct {
 	// See https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud.
 	AuthorityHost string
 
-	// Scopes are what is asked for; all of one resource. Default:
+	// Scopes are what is asked for, all of them of one resource. Default:
 	// https://graph.microsoft.com/.default, which is everything on Microsoft
 	// Graph that the application has been granted. The scopes openid, profile
 	// and offline_access are refused: MSAL adds them itself.
