@@ -51,7 +51,8 @@ func WithRequestID(h http.Handler) http.Handler {
 	})
 }
 
-// isRequestID reports whether s is well-formed.
+// isRequestID reports whether s is well-formed: at most 64 letters,
+// digits, dots, underscores and hyphens, of which the first is a letter or digit.
 func isRequestID(s string) bool {
 	if s == "" || len(s) > 64 {
 		return false

@@ -70,7 +70,7 @@ func (p responder) writeError(w http.ResponseWriter, r *http.Request, err error)
 }
 
 // log tells the operator why a request was refused: loudly where the operator can
-// do something about it.
+// do something about it. message is what the caller is told.
 func (p responder) log(r *http.Request, e *Error, message string) {
 	ctx, level := r.Context(), e.logLevel()
 	if errors.Is(ctx.Err(), context.Canceled) {

@@ -99,10 +99,11 @@ func (c Credential) current(ctx context.Context, refused Credential) (Credential
 // may be called by several goroutines at once. The example shows how to use one
 // of those.
 //
-// An error of token ends the call: no further attempt is made. It becomes the cause
-// of an [Error] and appears in its text, so it must hold no secret. The FailureKind
-// of the Error is that of the cause if it has one, "timeout" if time ran out, and
-// otherwise "unavailable".
+// An error of token ends the call: no further attempt is made. The FailureKind
+// of the resulting [Error] is that of the cause if it has one, "timeout" if time
+// ran out, and otherwise "unavailable". The error's text becomes part of the Error's,
+// so it must hold no secret; those of azidentity repeat what Microsoft Entra ID, or a
+// proxy before it, has answered.
 func BearerToken(token func(context.Context) (accessToken string, err error)) Credential {
 	if token == nil {
 		return Credential{&proof{err: errors.New("the function given to BearerToken is nil")}}

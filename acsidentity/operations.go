@@ -94,10 +94,10 @@ func (c *Client) RevokeTokens(ctx context.Context, id string) error {
 }
 
 // DeleteIdentity deletes the identity id, its data and its chat messages, and
-// revokes its tokens. What the service answers if the identity is gone already is
-// not documented: [CodeIdentityNotOwned], a status of 404, or success. A first call
-// can end so, too, if an attempt took effect and its answer got lost; the error then
-// matches [ErrOutcomeUnknown] as well.
+// revokes its tokens. What the service answers if it did so before is not
+// documented ([CodeIdentityNotOwned], a status of 404, or success), and may even
+// be the answer to a first call that took effect in an attempt whose answer got
+// lost; the error then matches [ErrOutcomeUnknown] too.
 func (c *Client) DeleteIdentity(ctx context.Context, id string) error {
 	return c.change(ctx, "DeleteIdentity", http.MethodDelete, id, "")
 }
