@@ -70,6 +70,23 @@ func TestRouting(t *testing.T) {
 	}
 }
 
+// Messages name this server's endpoints and settings.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	c, _ := startCloud(t)
+	user := c.Entra.AddUser(cloud.User{Name: "Bob"})
+	header := []string{bearer(c.Entra.UserToken(user, cloud.TokenOptions{})), "teams-user-aad-token: " + c.Entra.TeamsToken(user, cloud.TokenOptions{ClientID: c.SPAClientID})}
+	url := startAgainst(t, c, nil).url
+	for path, want := range map[string]string{
+		"/api/user":        "No ACS identity is mapped to this user. Create one with POST /api/user.",
+		"/api/token/teams": "acquired by the application " + c.SPAClientID + ", which is not among those whose tokens may be exchanged (TEAMS_CLIENT_IDS).",
+	} {
+		if got := call(t, "GET", url+path, header...); !strings.Contains(got.body, want) {
+			t.Errorf("GET %s: %s; want %q", path, got.body, want)
+		}
+	}
+}
+
 // "OPTIONS *" concerns the server as a whole; net/http would answer it itself.
 func TestOptionsAsterisk(t *testing.T) {
 	t.Parallel()
