@@ -12,6 +12,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // How long keys live. Entra's document of keys flaps: front ends disagree, and a
@@ -52,7 +53,7 @@ type ringKey struct {
 
 func newKeyring(authority, tenant string, client *http.Client, now func() time.Time, logger *slog.Logger) *keyring {
 	k := &keyring{source: &keySource{authority: authority, tenant: tenant, client: client}, now: now, logger: logger, keys: map[string]ringKey{}}
-	if isGUID(tenant) {
+	if syntax.IsGUID(tenant) {
 		k.tenant = tenant
 	}
 	return k
@@ -219,7 +220,7 @@ func (k *keyring) missing() error {
 }
 
 func keysUnavailable(cause error) error {
-	return &Error{Name: "keys_unavailable", Message: answers["keys_unavailable"].message, Err: cause}
+	return &Error{Name: "keys_unavailable", Message: answers["keys_unavailable"].message, Err: detail{cause}}
 }
 
 // state returns how many keys may be used, and when they were last fetched; zero:

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -11,10 +10,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // A setting is one row of the table of settings.
@@ -96,7 +95,7 @@ func serviceURL(field func(*settings) *string) func(*settings, string) error {
 // scope takes one scope to ask for.
 func scope(field func(*settings) *string) func(*settings, string) error {
 	return func(s *settings, value string) error {
-		if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		if !syntax.IsVisible(value) {
 			return errors.New("must be one scope of printable ASCII characters, without spaces")
 		}
 		if u, err := url.Parse(value); err != nil || u.User != nil {
@@ -182,38 +181,6 @@ func instant(field func(*settings) *time.Time) func(*settings, string) error {
 			return errors.New("must be a time in the form of RFC 3339, with its offset from UTC")
 		}
 		*field(s) = at
-		return nil
-	}
-}
-
-// minKeySize is the least size of a key that graphmap takes, in bytes.
-const minKeySize = 32
-
-// keys takes a list of keys in standard base64, between commas or white space. What it
-// says is in the words of the list, where graphmap.New would number from zero.
-func keys(field func(*settings) *[]acsauth.Secret) func(*settings, string) error {
-	return func(s *settings, value string) error {
-		var decoded []acsauth.Secret
-		entries := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
-		if len(entries) == 0 {
-			return errors.New("is a list without an entry")
-		}
-		for i, entry := range entries {
-			key, err := base64.StdEncoding.DecodeString(entry)
-			switch {
-			case err != nil:
-				return fmt.Errorf("must be a list of keys in standard base64 with padding; number %d is not", i+1)
-			case len(key) < minKeySize:
-				return fmt.Errorf("must be a list of keys of at least %d bytes; number %d has %d", minKeySize, i+1, len(key))
-			}
-			for j, other := range decoded {
-				if other.Reveal() == string(key) {
-					return fmt.Errorf("must be a list of different keys; number %d repeats number %d", i+1, j+1)
-				}
-			}
-			decoded = append(decoded, acsauth.NewSecret(string(key)))
-		}
-		*field(s) = decoded
 		return nil
 	}
 }

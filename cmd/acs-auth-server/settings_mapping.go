@@ -1,12 +1,17 @@
 package main
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/graphmap"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/stores"
 )
 
@@ -61,7 +66,7 @@ func mappingSettings() []setting {
 			fallback: "com.contoso.identityMapping",
 			example:  "com.contoso.identityMapping",
 			meaning:  "name of the open extension",
-			parse:    text(func(s *settings) *string { return &s.extensionName }),
+			parse:    extensionName,
 		},
 		{
 			name:      "GRAPH_MAPPING_KEYS",
@@ -72,7 +77,7 @@ func mappingSettings() []setting {
 			example:   "<the output of: openssl rand -base64 32>",
 			meaning:   "keys in standard base64, at least 32 bytes each, separated by commas or white space: the first signs mappings, all verify them",
 			shown:     func(s *settings) (string, bool) { return fmt.Sprintf("%d of them", len(s.mappingKeys)), false },
-			parse:     keys(func(s *settings) *[]acsauth.Secret { return &s.mappingKeys }),
+			parse:     mappingKeys,
 		},
 		{
 			name:     "GRAPH_UNSIGNED_MAPPINGS",
@@ -115,6 +120,49 @@ func mappingSettings() []setting {
 			parse:    boolean(func(s *settings) *bool { return &s.replaceForeign }),
 		},
 	}
+}
+
+// extensionName and mappingKeys ask graphmap, whatever the store: a mistake does not
+// wait for the day on which the store is chosen.
+func extensionName(s *settings, value string) error {
+	if err := graphmap.CheckExtensionName(value); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "graphmap: ExtensionName "))
+	}
+	s.extensionName = value
+	return nil
+}
+
+// mappingKeys takes a list between commas or white space, such as one of lines.
+func mappingKeys(s *settings, value string) error {
+	var decoded [][]byte
+	var secrets []acsauth.Secret
+	for i, entry := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+		key, err := base64.StdEncoding.DecodeString(entry)
+		if err != nil {
+			return fmt.Errorf("must be a list of keys in standard base64 with padding; number %d is not", i+1)
+		}
+		decoded, secrets = append(decoded, key), append(secrets, acsauth.NewSecret(string(key)))
+	}
+	if err := graphmap.CheckKeys(decoded); err != nil {
+		return errors.New("has keys of no use: " + strings.Join(keyMistakes(err), "; "))
+	}
+	s.mappingKeys = secrets
+	return nil
+}
+
+var numberedKey = regexp.MustCompile(`\bKeys\[([0-9]+)\]`)
+
+// keyMistakes returns what graphmap says of keys in the words of a list, which begins
+// with number 1.
+func keyMistakes(err error) (mistakes []string) {
+	for text := range strings.SplitSeq(err.Error(), "\n") {
+		text = strings.Replace(strings.TrimPrefix(text, "graphmap: "), "no Keys", "none", 1)
+		mistakes = append(mistakes, numberedKey.ReplaceAllStringFunc(text, func(name string) string {
+			i, _ := strconv.Atoi(strings.Trim(name, "Keys[]"))
+			return fmt.Sprintf("number %d", i+1)
+		}))
+	}
+	return mistakes
 }
 
 // mappingStore tells the stores that have an address from those that are one word.

@@ -222,6 +222,25 @@ func TestMalformedSettings(t *testing.T) {
 	}
 }
 
+// A mistake is reported today, whatever it is of use for today.
+func TestGraphSettingsOfAnotherStore(t *testing.T) {
+	t.Parallel()
+	for malformed, want := range map[string]string{
+		"GRAPH_MAPPING_KEYS=aGk=":                          "GRAPH_MAPPING_KEYS has keys of no use: number 1 has 2 bytes, and needs at least 32 random ones\n",
+		"GRAPH_MAPPING_KEYS=aGk=," + key1 + "," + key1:     "GRAPH_MAPPING_KEYS has keys of no use: number 1 has 2 bytes, and needs at least 32 random ones; number 3 repeats number 2\n",
+		"GRAPH_MAPPING_KEYS=,":                             "GRAPH_MAPPING_KEYS has keys of no use: there are none\n",
+		"GRAPH_EXTENSION_NAME=com.microsoft bad name":      "GRAPH_EXTENSION_NAME must be a letter, followed by",
+		"GRAPH_EXTENSION_NAME=com.onmicrosoft.contoso.map": "GRAPH_EXTENSION_NAME must not begin with com.microsoft or",
+	} {
+		for _, store := range []string{storeMemory, storeGraph} {
+			report := reportOf(t, nil, with(enough, "MAPPING_STORE="+store, malformed))
+			if !strings.Contains(report, "because 1 thing is wrong") || !strings.Contains(report, "\n  "+want) {
+				t.Errorf("%s with %s: want %q in\n%s", malformed, store, want, report)
+			}
+		}
+	}
+}
+
 // reportOf runs a program that must not start, and returns what it reports.
 func reportOf(t *testing.T, args, environ []string) (report string) {
 	t.Helper()

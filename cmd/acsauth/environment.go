@@ -17,6 +17,7 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/stores"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // settingsHelp is what the help of every command says of settings.
@@ -85,7 +86,7 @@ type place struct {
 func (t *tool) open(ctx context.Context, config string, toMake bool) (*place, error) {
 	f := t.find(config)
 	p := &place{identities: t.identities(f), resourceID: f.value(source.ACSResourceID)}
-	if p.resourceID != "" && !isGUID(p.resourceID) {
+	if p.resourceID != "" && !syntax.IsGUID(p.resourceID) {
 		f.wrong(source.ACSResourceID, "must be the immutable id of the ACS resource, a GUID")
 	}
 	host := "unknown" // then nobody works on the store, but its address is looked at
