@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth/acsauthtest"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/graphmap"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/obo"
@@ -15,6 +16,13 @@ var _ graphmap.TokenSource = (*obo.Client)(nil)
 // embedded returns a Mapper and a user of an embedded cloud, which was written
 // independently of the fake in this package, with real token exchanges.
 func embedded(t *testing.T, options cloud.GraphOptions) (*cloud.Cloud, *graphmap.Mapper, cloud.User, acsauth.User) {
+	t.Helper()
+	c, m := embeddedMapper(t, options, func(cfg *graphmap.Config) { cfg.Keys = [][]byte{key2, key1} })
+	person, u := embeddedUser(c)
+	return c, m, person, u
+}
+
+func embeddedMapper(t *testing.T, options cloud.GraphOptions, set func(*graphmap.Config)) (*cloud.Cloud, *graphmap.Mapper) {
 	t.Helper()
 	c, err := cloud.Start(cloud.Config{})
 	if err != nil {
@@ -32,12 +40,37 @@ func embedded(t *testing.T, options cloud.GraphOptions) (*cloud.Cloud, *graphmap
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newMapper(t, c.Graph.URL, c.HTTPClient(), func(cfg *graphmap.Config) {
-		cfg.Tokens, cfg.Keys = exchange, [][]byte{key2, key1}
+	return c, newMapper(t, c.Graph.URL, c.HTTPClient(), func(cfg *graphmap.Config) {
+		cfg.Tokens = exchange
+		set(cfg)
 	})
+}
+
+// embeddedUser returns a new person of the cloud, as the directory and as the
+// application knows them.
+func embeddedUser(c *cloud.Cloud) (cloud.User, acsauth.User) {
 	person := c.Entra.AddUser(cloud.User{Name: "Alice"})
 	assertion := c.Entra.UserToken(person, cloud.TokenOptions{})
-	return c, m, person, acsauth.User{TenantID: c.TenantID, ObjectID: person.ObjectID, Assertion: acsauth.NewSecret(assertion)}
+	return person, acsauth.User{TenantID: c.TenantID, ObjectID: person.ObjectID, Assertion: acsauth.NewSecret(assertion)}
+}
+
+// The contract of stores holds whether mappings are signed or not, but for one rule:
+// Graph cannot compare and delete.
+func TestContract(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*graphmap.Config){
+		"signed":   func(cfg *graphmap.Config) { cfg.Keys = [][]byte{key2, key1} },
+		"unsigned": func(cfg *graphmap.Config) { cfg.Keys, cfg.Unsigned = nil, graphmap.TrustUnsigned },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, m := embeddedMapper(t, cloud.GraphOptions{}, set)
+			acsauthtest.TestMapper(t, func(*testing.T) acsauth.IdentityMapper { return m }, func(*testing.T) acsauth.User {
+				_, u := embeddedUser(c)
+				return u
+			}, "delete in one step")
+		})
+	}
 }
 
 // The life of a mapping, under all the ways in which Graph is said to answer.
