@@ -128,6 +128,13 @@ type Config struct {
 	TracerProvider trace.TracerProvider
 }
 
+// Format prints a Config as fmt does otherwise, but no byte of its Keys.
+func (cfg Config) Format(f fmt.State, verb rune) {
+	cfg.Keys = make([][]byte, len(cfg.Keys))
+	type plain Config // has no Format
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(cfg))
+}
+
 // New returns a [Mapper]. It copies what it keeps of cfg, sends nothing, and
 // reports all mistakes at once.
 func New(cfg Config) (*Mapper, error) {
