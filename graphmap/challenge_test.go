@@ -178,6 +178,7 @@ func TestChallengeHeaders(t *testing.T) {
 		"two objects":              {bearer(`{}{}`), ""},
 		"a line break in a string": {bearer("{\"x\":\"\r\nSet-Cookie: a=b\"}"), ""},
 		"not UTF-8":                {bearer("{\"x\":\"\xff\"}"), ""},
+		"a name twice":             {bearer(`{"x":{"y":1,"Y":2}}`), ""},
 		"nothing but white space":  {bearer("\r\n"), ""},
 		"too large":                {bearer(strings.Replace(full, "x", "xx", 1)), ""},
 		"far too large":            {bearer(`{"x":"` + strings.Repeat("x", 64<<10) + `"}`), ""},

@@ -69,9 +69,9 @@ func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) 
 			return known.answer()
 		}
 	} else {
-		compact, ok := compactClaims(claims)
+		compact, ok := httpx.CompactClaims(claims)
 		if !ok {
-			return "", &Error{Kind: httpx.KindUnusable, Err: errors.New("the claims are not a JSON object of at most 8 KiB")}
+			return "", &Error{Kind: httpx.KindUnusable, Err: errors.New("the claims are not a JSON object in UTF-8 of at most 8 KiB, with each name once")}
 		}
 		claims = compact
 		c.cache.Delete(key)

@@ -293,6 +293,8 @@ func TestRefusedArguments(t *testing.T) {
 		{"claims in base64", tenantID, assertion, "eyJhY2Nlc3NfdG9rZW4iOnt9fQ==", "unusable"},
 		{"claims that are no object", tenantID, assertion, `["access_token"]`, "unusable"},
 		{"claims without end", tenantID, assertion, `{"access_token":`, "unusable"},
+		{"claims that are not UTF-8", tenantID, assertion, "{\"access_token\":\"\xff\"}", "unusable"},
+		{"claims that name something twice", tenantID, assertion, `{"access_token":{},"Access_Token":{}}`, "unusable"},
 		{"claims over 8 KiB", tenantID, assertion, `{"a":"` + strings.Repeat("x", 8<<10) + `"}`, "unusable"},
 	}
 	for _, tt := range tests {
