@@ -2,7 +2,9 @@ package graphmap_test
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth/acsauthtest"
@@ -17,12 +19,12 @@ var _ graphmap.TokenSource = (*obo.Client)(nil)
 // independently of the fake in this package, with real token exchanges.
 func embedded(t *testing.T, options cloud.GraphOptions) (*cloud.Cloud, *graphmap.Mapper, cloud.User, acsauth.User) {
 	t.Helper()
-	c, m := embeddedMapper(t, options, func(cfg *graphmap.Config) { cfg.Keys = [][]byte{key2, key1} })
+	c, m := embeddedMapper(t, options, time.Now, func(cfg *graphmap.Config) { cfg.Keys = [][]byte{key2, key1} })
 	person, u := embeddedUser(c)
 	return c, m, person, u
 }
 
-func embeddedMapper(t *testing.T, options cloud.GraphOptions, set func(*graphmap.Config)) (*cloud.Cloud, *graphmap.Mapper) {
+func embeddedMapper(t *testing.T, options cloud.GraphOptions, now func() time.Time, set func(*graphmap.Config)) (*cloud.Cloud, *graphmap.Mapper) {
 	t.Helper()
 	c, err := cloud.Start(cloud.Config{})
 	if err != nil {
@@ -35,6 +37,7 @@ func embeddedMapper(t *testing.T, options cloud.GraphOptions, set func(*graphmap
 		Credential:    obo.ClientSecret(c.ClientSecret),
 		AuthorityHost: c.Entra.URL,
 		HTTPClient:    c.HTTPClient(),
+		Now:           now,
 		Logger:        quiet,
 	})
 	if err != nil {
@@ -64,7 +67,7 @@ func TestContract(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, m := embeddedMapper(t, cloud.GraphOptions{}, set)
+			c, m := embeddedMapper(t, cloud.GraphOptions{}, time.Now, set)
 			acsauthtest.TestMapper(t, func(*testing.T) acsauth.IdentityMapper { return m }, func(*testing.T) acsauth.User {
 				_, u := embeddedUser(c)
 				return u
@@ -142,4 +145,37 @@ func TestEmbeddedCloudChallenges(t *testing.T) {
 		t.Errorf("Lookup: %v, want ErrNotMapped after an exchange with the claims", err)
 	}
 	withdraw()
+}
+
+// A remembered token that Graph refuses without a challenge is exchanged anew. If
+// Microsoft Entra ID refuses that, the user learns why.
+func TestEmbeddedCloudRefusesToken(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		refusal int    // of the exchange; 0: none
+		want    string // the kind of failure; "" is none
+	}{
+		{"another is to be had", 0, ""},
+		{"the user's sessions were revoked", cloud.SessionRevoked, "invalid_assertion"},
+	} {
+		var later atomic.Int64
+		c, m := embeddedMapper(t, cloud.GraphOptions{},
+			func() time.Time { return time.Now().Add(time.Duration(later.Load())) },
+			func(cfg *graphmap.Config) { cfg.Keys = [][]byte{key1} })
+		person, u := embeddedUser(c)
+		if _, err := m.Lookup(t.Context(), u); !errors.Is(err, acsauth.ErrNotMapped) {
+			t.Fatal(err)
+		}
+		later.Store(int64(time.Minute)) // so that the token is not new any more
+		if test.refusal != 0 {
+			c.Entra.Refuse(cloud.Refusal{User: person.ObjectID, Tenant: c.TenantID, Code: test.refusal})
+		}
+		c.Inject(cloud.Fault{Op: "graph.", Status: 401, Times: 1})
+		_, err := m.Lookup(t.Context(), u)
+		var failed acsauth.Failure
+		if test.want == "" && !errors.Is(err, acsauth.ErrNotMapped) || test.want != "" && (!errors.As(err, &failed) || failed.FailureKind() != test.want) {
+			t.Errorf("%s: Lookup: %v; want kind %q", test.name, err, test.want)
+		}
+	}
 }

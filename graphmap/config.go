@@ -32,7 +32,9 @@ type TokenSource interface {
 	// sent, for one that Graph accepts, with the delegated permission
 	// User.ReadWrite. claims is "" or the JSON text of a claims challenge that
 	// Graph answered the previous token with: the new one must satisfy it, and
-	// must not come from a cache.
+	// must not come from a cache. If Graph refused the previous token without a
+	// challenge, claims is {}, which demands nothing but another token; where
+	// there is none to be had, the previous one may be returned.
 	//
 	// Errors reach the Mapper's caller wrapped but otherwise unchanged, so that
 	// one that implements [acsauth.Failure] keeps its meaning.
