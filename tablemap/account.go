@@ -159,6 +159,18 @@ type tokenError struct{ cause error }
 func (e *tokenError) Error() string { return "no access token: " + e.cause.Error() }
 func (e *tokenError) Unwrap() error { return e.cause }
 
+// kind is the kind of failure that the credential names, if it does.
+func (e *tokenError) kind() string {
+	var known interface{ FailureKind() string }
+	switch {
+	case errors.As(e.cause, &known):
+		return known.FailureKind()
+	case errors.Is(e.cause, context.DeadlineExceeded):
+		return httpx.KindTimeout
+	}
+	return httpx.KindUnavailable
+}
+
 // A transport bounds the answers, which the SDK reads to their end.
 type transport struct{ client *http.Client }
 
