@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
 // An Error is a refusal in the vocabulary of the HTTP API. [Authenticator],
@@ -143,7 +145,7 @@ func refusal(err error) *Error {
 // be passed on. errors.As would stop at the first error that could carry one.
 func findClaims(err error) string {
 	if challenge, ok := err.(claimsFailure); ok {
-		if claims := challenge.ChallengeClaims(); fitClaims(claims) {
+		if claims, ok := httpx.CompactClaims(challenge.ChallengeClaims()); ok {
 			return claims
 		}
 	}
