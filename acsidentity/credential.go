@@ -100,7 +100,9 @@ func (c Credential) current(ctx context.Context, refused Credential) (Credential
 //
 // An error of token ends the call: no further attempt is made. The FailureKind
 // of the resulting [Error] is that of the cause if it has one, "timeout" if time
-// ran out, and otherwise "unavailable".
+// ran out, and otherwise "unavailable". The error's text becomes part of the Error's,
+// so it must hold no secret; those of azidentity repeat what Microsoft Entra ID, or a
+// proxy before it, has answered.
 func BearerToken(token func(context.Context) (accessToken string, err error)) Credential {
 	if token == nil {
 		return Credential{&proof{err: errors.New("the function given to BearerToken is nil")}}

@@ -171,13 +171,9 @@ func judgeSilence(err error) (verdict, error) {
 		return v, context.Canceled
 	case errors.As(err, &trust):
 		v.unsettled = false
-		return v, trust
-	case network != nil:
-		return v, network
-	default:
-		// Such errors can quote what the other side sent.
-		return v, errors.New("the connection failed before the answer was complete")
 	}
+	// Not err itself, which can quote what the other side sent.
+	return v, httpx.ConnectionCause(err)
 }
 
 // refusal returns the Error that an answer other than success stands for.

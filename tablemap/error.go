@@ -173,7 +173,6 @@ func judgeSilence(err error) (verdict, error) {
 		return verdict{kind: httpx.KindOverloaded}, errors.New("a limit of our own kept the request from being sent")
 	case errors.Is(err, httpx.ErrBodyTooLarge):
 		v.kind, v.transient = httpx.KindUnusable, false
-		return v, httpx.ErrBodyTooLarge
 	case errors.Is(err, context.DeadlineExceeded):
 		v.kind = httpx.KindTimeout
 		return v, context.DeadlineExceeded
@@ -181,15 +180,13 @@ func judgeSilence(err error) (verdict, error) {
 		return v, context.Canceled
 	case errors.As(err, &trust):
 		v.unsettled = false
-		return v, trust
-	case network != nil:
-		return v, network
-	case errors.As(err, &broken), errors.Is(err, io.ErrUnexpectedEOF):
-		return v, errors.New("the connection failed before the answer was complete")
+	case network != nil, errors.As(err, &broken), errors.Is(err, io.ErrUnexpectedEOF):
 	default:
 		v.kind = httpx.KindUnusable
 		return v, errors.New("what answered is not the Table service, or has not said what was asked")
 	}
+	// Not err itself, which can quote what the other side sent.
+	return v, httpx.ConnectionCause(err)
 }
 
 // answers reports whether err is an answer with this status and, if there are
