@@ -102,7 +102,7 @@ func (c *Client) attempt(ctx context.Context, cl call, n int) attempt {
 	attrs := []slog.Attr{
 		slog.String("operation", cl.operation),
 		slog.Int("attempt", n+1),
-		slog.Duration("duration", c.now().Sub(start)),
+		slog.Int64("duration_ms", c.now().Sub(start).Milliseconds()),
 		slog.String("client_request_id", cl.id),
 		slog.String("service_request_id", printable(a.header.Get(serviceRequestIDHeader))),
 	}
