@@ -3,6 +3,7 @@ package acsauth
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
@@ -19,8 +20,8 @@ func RequestID(ctx context.Context) string {
 
 // WithRequestID gives every request an id before h sees it: the one in the
 // request's X-Request-Id header, if there is exactly one and it is well-formed
-// (at most 64 letters, digits, dots, underscores and hyphens), or else a new
-// UUID. The answer carries it in X-Request-Id. A request that has an id already
+// (at most 64 letters, digits, dots, underscores and hyphens, not beginning with
+// "eyJ", as parts of tokens do), or else a new UUID. The answer carries it in X-Request-Id. A request that has an id already
 // keeps it, so that an outer handler can log under the same one.
 func WithRequestID(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -39,9 +40,11 @@ func WithRequestID(h http.Handler) http.Handler {
 }
 
 // isRequestID reports whether s is well-formed: at most 64 letters,
-// digits, dots, underscores and hyphens, of which the first is a letter or digit.
+// digits, dots, underscores and hyphens, of which the first is a letter or digit. What
+// begins like a JSON object in base64, as a JWT and its payload do, is no id: ids are
+// logged, and no part of a token may be.
 func isRequestID(s string) bool {
-	if s == "" || len(s) > 64 {
+	if s == "" || len(s) > 64 || strings.HasPrefix(s, "eyJ") {
 		return false
 	}
 	for i := range len(s) {
