@@ -57,7 +57,8 @@ func (s *server) handler() http.Handler {
 			api.ServeHTTP(w, r)
 		}
 	})
-	return traceRequests(acsauth.WithRequestID(logAccess(root, s.route, s.logger)), s.route, s.telemetry.tracerProvider())
+	observed := logAccess(answerPanics(root, s.refuse, s.logger), s.route, s.logger)
+	return traceRequests(acsauth.WithRequestID(observed), s.route, s.telemetry.tracerProvider())
 }
 
 // route names the endpoint at a path; "" if there is none.
@@ -82,7 +83,7 @@ func (s *server) serve(listener net.Listener) error {
 		WriteTimeout:                 s.settings.requestTimeout + slack,
 		IdleTimeout:                  2 * time.Minute,
 		MaxHeaderBytes:               maxHeaderBytes,
-		ErrorLog:                     newErrorLog(s.logger),
+		ErrorLog:                     newHTTPLog(s.logger),
 		BaseContext:                  func(net.Listener) context.Context { return background },
 	}
 
