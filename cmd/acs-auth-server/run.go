@@ -65,9 +65,10 @@ func serve(ctx context.Context, s *settings, client *http.Client, stderr io.Writ
 func serveTelling(ctx context.Context, told *telemetry, s *settings, client *http.Client, stderr io.Writer, p *problems, announce func(net.Addr) error) int {
 	defer told.end(context.WithoutCancel(ctx)) // if nobody else has ended it
 	logger, audit := newLoggers(stderr, s)
+	lost := newLossCounter(told.meters)
 	if auditLog := openAuditLog(s, logger, p); auditLog != nil {
 		defer func() { _ = auditLog.Close() }()
-		audit = newAuditLogger(newLogHandler(auditLog, s), s)
+		audit = newAuditLogger(newLogHandler(lossCounter{auditLog, lost}, s), s)
 	}
 	made := compose(s, surroundings{client: client, logger: logger, audit: audit, meters: told.meters, tracers: told.tracers}, p)
 	if p.any() {

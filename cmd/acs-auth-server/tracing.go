@@ -12,8 +12,8 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/tracing"
 )
 
-// tracerScope names the server to OpenTelemetry.
-const tracerScope = "github.com/Azure-Samples/communication-services-authentication-hero-go/cmd/acs-auth-server"
+// telemetryScope names the server to OpenTelemetry.
+const telemetryScope = "github.com/Azure-Samples/communication-services-authentication-hero-go/cmd/acs-auth-server"
 
 // traceRequests makes a span of every request, within the trace that its caller names
 // (https://www.w3.org/TR/trace-context/). It names and describes it by the conventions
@@ -24,7 +24,7 @@ func traceRequests(next http.Handler, route func(path string) string, tracers tr
 	if tracers == nil {
 		return next
 	}
-	tracer := tracers.Tracer(tracerScope)
+	tracer := tracers.Tracer(telemetryScope)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		route := route(r.URL.Path)
 		if isOperational(route) {
