@@ -62,13 +62,13 @@ func (p responder) writeError(w http.ResponseWriter, r *http.Request, err error)
 	if p.debug {
 		body.StackTrace = causes(err)
 	}
-	p.log(r, e)
+	p.log(r, e, message)
 	writeJSON(w, body.Code, body)
 }
 
 // log tells the operator why a request was refused: loudly where the operator can
-// do something about it.
-func (p responder) log(r *http.Request, e *Error) {
+// do something about it. message is what the caller is told.
+func (p responder) log(r *http.Request, e *Error, message string) {
 	ctx, level := r.Context(), e.logLevel()
 	if errors.Is(ctx.Err(), context.Canceled) {
 		level = slog.LevelDebug // whoever hung up made the calls for them fail
@@ -76,7 +76,7 @@ func (p responder) log(r *http.Request, e *Error) {
 	if !p.logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{slog.String("request_id", RequestID(ctx)), slog.String("error", e.Name), slog.Int("status", e.Status()), slog.String("reason", e.Message)}
+	attrs := []slog.Attr{slog.String("request_id", RequestID(ctx)), slog.String("error", e.Name), slog.Int("status", e.Status()), slog.String("reason", message)}
 	if e.Err != nil {
 		attrs = append(attrs, slog.String("cause", e.Err.Error()))
 	}
