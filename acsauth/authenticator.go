@@ -246,7 +246,7 @@ func (a *Authenticator) authenticate(ctx context.Context, h http.Header) (User, 
 	}
 	u, err := a.Verify(ctx, token)
 	if err != nil && !isToken68(token) { // which a good token is
-		err = badHeader("The Authorization header must be Bearer followed by one token.")
+		err = badHeader(notOneToken)
 	}
 	return u, err
 }

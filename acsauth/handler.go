@@ -156,8 +156,12 @@ func (h *Handler) serveRoute(w http.ResponseWriter, r *http.Request) {
 	if admitted {
 		defer h.underWay.Add(-1)
 	}
-	// Exactly: no cleaning, no redirect, no trailing slash.
+	// Exactly: no cleaning, no redirect, no trailing slash, nothing encoded that need
+	// not be.
 	route := h.routes[r.URL.Path]
+	if r.URL.RawPath != "" {
+		route = nil
+	}
 	endpoint, ok := route[r.Method]
 	switch {
 	case !admitted:
