@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
 // errClosed: the service has been closed.
@@ -120,7 +122,7 @@ func (f *flights) inTurn(ctx context.Context, user *userFlights, operation func(
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			f.logger.ErrorContext(ctx, "an operation has panicked", "panic", panicText(p), "stack", string(debug.Stack()))
+			f.logger.ErrorContext(ctx, "an operation has panicked", "panic", httpx.PanicText(p), "stack", string(debug.Stack()))
 			err = &Error{Name: "internal", Message: answers["internal"].message, Err: errors.New("panic in an operation")}
 		}
 	}()

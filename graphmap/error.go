@@ -152,7 +152,7 @@ func judgeSilence(err error) (verdict, error) {
 	}
 	s := httpx.JudgeSilence(err)
 	if s.Cause == nil {
-		s.Cause = errors.New("the connection failed before the answer was complete")
+		s.Cause = httpx.ConnectionCause(err)
 	}
 	return verdict{kind: s.Kind, transient: s.Transient, unsettled: s.Unsettled}, s.Cause
 }

@@ -106,7 +106,9 @@ func tableEndpoint(settings map[string]string) (*url.URL, error) {
 // https://contoso.table.cosmos.azure.com, which must be https, with access by
 // tokens of Microsoft Entra ID. Any credential of the module azidentity will do.
 // Its identity needs a role that permits to read and write entities, such as
-// Storage Table Data Contributor.
+// Storage Table Data Contributor. An error of the credential becomes the cause of an
+// [*Error] and appears in its text, so it must hold no secret; those of azidentity
+// repeat what Microsoft Entra ID, or a proxy before it, has answered.
 func Entra(endpoint string, credential azcore.TokenCredential) Account {
 	return Account{open: func(t policy.Transporter) (*aztables.ServiceClient, []error) {
 		var mistakes []error

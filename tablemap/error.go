@@ -155,7 +155,7 @@ func judgeSilence(err error) (verdict, error) {
 	switch {
 	case s.Cause != nil:
 	case errors.As(err, &broken), errors.Is(err, io.ErrUnexpectedEOF):
-		s.Cause = errors.New("the connection failed before the answer was complete")
+		s.Cause = httpx.ConnectionCause(err)
 	default:
 		s.Kind, s.Cause = httpx.KindUnusable, errors.New("what answered is not the Table service, or has not said what was asked")
 	}

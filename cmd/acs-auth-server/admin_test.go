@@ -93,15 +93,16 @@ func TestAdmin(t *testing.T) {
 			t.Errorf("%s %s: %s", test.method, test.path, got.header.Get("Content-Type"))
 		}
 	}
-	for _, line := range logLines(t, r.stderr.String(), "request") {
-		route, _ := line["route"].(string)
-		if operational := isOperational(route); (line["level"] == "DEBUG") != operational && route != "" {
-			t.Errorf("%v", line)
-		}
-	}
 	r.end()
 	if status := r.wait(t); status != exitOK {
 		t.Errorf("exit status %d:\n%s", status, r.stderr)
+	}
+	for _, line := range logLines(t, r.stderr.String(), "request") {
+		route, _ := line["route"].(string)
+		want := map[any]any{float64(404): "not_found", float64(405): "method_not_allowed"}[line["status"]]
+		if (line["level"] == "DEBUG") != isOperational(route) || line["error"] != want {
+			t.Errorf("%v", line)
+		}
 	}
 	if connection, err := net.DialTimeout("tcp", strings.TrimPrefix(admin, "http://"), patience); err == nil {
 		_ = connection.Close()

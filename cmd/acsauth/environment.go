@@ -93,7 +93,7 @@ func (t *tool) identities(wrong *mistakes) *acsidentity.Client {
 		wrong.add("ACS_ENDPOINT", "is set, and so is ACS_CONNECTION_STRING: remove one of them")
 		return nil
 	case cfg.Endpoint != "":
-		credential, err := azidentity.NewDefaultAzureCredential(nil)
+		credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Transport: newTransport(t.httpClient)}})
 		if err != nil {
 			wrong.add("ACS_ENDPOINT", "needs a way to sign in to Microsoft Entra ID: %w", err)
 			return nil

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	azlog "github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
 	"github.com/urfave/cli/v3"
 )
 
@@ -23,6 +24,9 @@ const (
 )
 
 func main() {
+	// AZURE_SDK_GO_LOGGING would have Azure's SDK print requests and answers to
+	// standard error, people's ids in them.
+	azlog.SetListener(nil)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	t := &tool{getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	status := t.run(ctx, os.Args)

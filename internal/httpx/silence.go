@@ -16,8 +16,8 @@ type Silence struct {
 }
 
 // JudgeSilence returns what it means that a request was not answered because of err.
-// Of err itself it keeps what cannot hold anything that was sent or received: the
-// texts of net/http repeat addresses and malformed answers.
+// Of err itself it keeps what cannot hold anything that was sent or received, see
+// [ConnectionCause].
 func JudgeSilence(err error) Silence {
 	s := Silence{Kind: KindUnavailable, Transient: true, Unsettled: true}
 	var (
@@ -37,9 +37,9 @@ func JudgeSilence(err error) Silence {
 	case errors.Is(err, context.Canceled):
 		s.Cause = context.Canceled
 	case errors.As(err, &trust):
-		s.Unsettled, s.Cause = false, trust
+		s.Unsettled, s.Cause = false, ConnectionCause(err)
 	case network != nil:
-		s.Cause = network
+		s.Cause = ConnectionCause(err)
 	}
 	return s
 }
