@@ -76,37 +76,3 @@ func isRefused(err error) bool {
 	var refused *acsidentity.Error
 	return errors.As(err, &refused) && refused.StatusCode >= 400 && refused.StatusCode < 500
 }
-
-// Revoke makes ACS refuse all tokens that were issued for the user's identity so
-// far, which may take ACS up to 15 minutes. It succeeds if the user has no
-// identity, or one that is gone.
-func (s *Service) Revoke(ctx context.Context, u User) error {
-	_, _, err := s.flights.do(ctx, u, "revoke", func(ctx context.Context) (string, error) {
-		return "", s.revoke(ctx, u)
-	})
-	return err
-}
-
-func (s *Service) revoke(ctx context.Context, u User) error {
-	acsID, err := s.store.lookup(ctx, u)
-	switch {
-	case errors.Is(err, ErrNotMapped), err == nil && s.isDeleted(acsID):
-		return nil
-	case err != nil:
-		return err
-	case s.isForeign(acsID):
-		return errForeign
-	}
-	err = s.cfg.Identities.RevokeTokens(ctx, acsID)
-	switch verdict := s.judge(acsID, err); {
-	case verdict == gone:
-		return nil
-	case verdict == foreign:
-		return errForeign
-	case err != nil:
-		return err
-	}
-	s.learn(acsID)
-	s.audit(ctx, "tokens_revoked", u, acsID)
-	return nil
-}
