@@ -95,6 +95,11 @@ var failures = map[string]string{
 
 func refuse(name, message string) *Error { return &Error{Name: name, Message: message} }
 
+// internal refuses for a mistake in this program.
+func internal(cause error) *Error {
+	return &Error{Name: "internal", Message: answers["internal"].message, Err: cause}
+}
+
 // refusal returns err in the vocabulary of the HTTP API.
 func refusal(err error) *Error {
 	e := &Error{Err: err}
