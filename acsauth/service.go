@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -27,7 +28,7 @@ const (
 )
 
 // ServiceConfig says how a [Service] works. The two required fields are
-// Identities and Mapper.
+// Identities and Mapper. [NewService] copies it.
 type ServiceConfig struct {
 	// Identities is the client of the ACS resource.
 	Identities *acsidentity.Client
@@ -91,6 +92,7 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 	var mistakes []error
 	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
 
+	cfg.Tokens.Scopes = slices.Clone(cfg.Tokens.Scopes)
 	if len(cfg.Tokens.Scopes) == 0 {
 		cfg.Tokens.Scopes = []acsidentity.Scope{acsidentity.ScopeChat, acsidentity.ScopeVoIP}
 	}
