@@ -24,13 +24,16 @@ const cleanupTimeout = 4 * time.Second
 // call that failed can be repeated. The error wraps [ErrMappingInvalid] if what is
 // stored cannot be trusted.
 func (s *Service) Create(ctx context.Context, u User) (acsID string, created bool, err error) {
+	if err := u.check(); err != nil {
+		return "", false, err
+	}
 	made := false // written by the run that this call leads, read after its end
 	acsID, led, err := s.flights.do(ctx, u, "create", func(ctx context.Context) (string, error) {
 		id, token, err := s.ensure(ctx, u, false)
 		made = token != nil
 		return id, err
 	})
-	return acsID, led && err == nil && made, err
+	return acsID, led && err == nil && made, inWords(err)
 }
 
 // ensure returns the mapped identity of u, or creates one. token is nil if the
@@ -174,8 +177,11 @@ func (s *Service) unmap(ctx context.Context, u User, acsID string, unknown bool,
 			cause = errors.Join(cause, err)
 		}
 	}
+	var said *Error
 	var failure Failure
-	if unknown || errors.Is(cause, ErrNotMapped) || !errors.As(cause, &failure) && !errors.Is(cause, ErrMappingInvalid) {
+	switch {
+	case errors.As(cause, &said): // what won is another resource's, which repeating does not change
+	case unknown, errors.Is(cause, ErrNotMapped), !errors.As(cause, &failure) && !errors.Is(cause, ErrMappingInvalid):
 		return &Error{Name: "upstream_unavailable", Message: answers["upstream_unavailable"].message, Err: cause}
 	}
 	return cause

@@ -12,10 +12,13 @@ import (
 // failure until it succeeds. A mapping that cannot be trusted, or whose identity
 // belongs to another ACS resource, is removed without touching any identity.
 func (s *Service) Delete(ctx context.Context, u User) error {
+	if err := u.check(); err != nil {
+		return err
+	}
 	_, _, err := s.flights.do(ctx, u, "delete", func(ctx context.Context) (string, error) {
 		return "", s.delete(ctx, u)
 	})
-	return err
+	return inWords(err)
 }
 
 // delete deletes the identity first and the mapping after, so that a call that

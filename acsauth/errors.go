@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// An Error is a refusal in the vocabulary of the HTTP API. [Authenticator],
-// [Service] and [Handler] answer every failure with one; test for it with
-// errors.As and decide by Name.
+// An Error is a refusal in the vocabulary of the HTTP API. Whatever [Authenticator],
+// [Service] and [Handler] cannot do for a user, they say with one: test for it with
+// errors.As and decide by Name. It wraps its cause, so that errors.Is finds
+// [ErrNotMapped], and errors.As what the store or ACS said.
 type Error struct {
 	// Name is the stable name of the refusal: "missing_token",
 	// "identity_not_mapped", … (docs/endpoints.md lists them all).
@@ -100,6 +101,14 @@ func internal(cause error) *Error {
 	return &Error{Name: "internal", Message: answers["internal"].message, Err: cause}
 }
 
+// inWords returns err in the vocabulary of the HTTP API, or nil if there is none.
+func inWords(err error) error {
+	if err == nil {
+		return nil
+	}
+	return refusal(err)
+}
+
 // refusal returns err in the vocabulary of the HTTP API.
 func refusal(err error) *Error {
 	e := &Error{Err: err}
@@ -108,6 +117,8 @@ func refusal(err error) *Error {
 	var delayed delayedFailure
 	claims := findClaims(err)
 	switch {
+	case claims != "" && errors.As(err, &known) && known.claims == claims:
+		return known
 	// Claims win over every other reading: they are what the user can act on.
 	case claims != "":
 		e.Name, e.claims = "insufficient_claims", claims

@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
@@ -35,17 +34,11 @@ func TestOperationsThatDoNotReturn(t *testing.T) {
 		"it ends its own goroutine": runtime.Goexit, // as t.FailNow does
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				c, err := cloud.Start(cloud.Config{InProcess: true})
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer func() { _ = c.Close() }()
+			inBubble(t, func(t *testing.T, c *cloud.Cloud, _ *acsauth.Authenticator) {
 				service := newMemoryService(t, c, &faltering{falter: falter})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				_, _, err = service.Create(ctx, ada)
+				_, _, err := service.Create(ctx, ada)
 				wantRefusal(t, err, "internal", "")
 				if _, created, err := service.Create(ctx, ada); err != nil || !created {
 					t.Errorf("the next call: created %v, %v", created, err)

@@ -9,10 +9,13 @@ import (
 // far, which may take ACS up to 15 minutes. It succeeds if the user has no
 // identity, or one that is gone.
 func (s *Service) Revoke(ctx context.Context, u User) error {
+	if err := u.check(); err != nil {
+		return err
+	}
 	_, _, err := s.flights.do(ctx, u, "revoke", func(ctx context.Context) (string, error) {
 		return "", s.revoke(ctx, u)
 	})
-	return err
+	return inWords(err)
 }
 
 func (s *Service) revoke(ctx context.Context, u User) error {

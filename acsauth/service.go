@@ -75,8 +75,10 @@ type ServiceConfig struct {
 // no HTTP server, and is safe for concurrent use, by any number of processes over
 // one store too.
 //
-// Its errors are [*Error]s, [Failure]s of the store, or wrap one of the errors
-// that [IdentityMapper] documents; [Authenticator.WriteError] answers them all.
+// What it cannot do for a user it says with an [*Error], which wraps what the store
+// or ACS said: one of the errors that [IdentityMapper] documents, a [Failure], an
+// [*acsidentity.Error]. [Authenticator.WriteError] answers them all. A [User] without
+// a tenant or object id is refused (internal), and never served.
 type Service struct {
 	cfg        ServiceConfig
 	store      *store
@@ -157,6 +159,14 @@ func (s *Service) Close(ctx context.Context) error {
 // Identity returns the user's ACS identity. It asks the store, and ACS nothing.
 // The error wraps [ErrNotMapped] if there is none.
 func (s *Service) Identity(ctx context.Context, u User) (acsID string, err error) {
+	if err := u.check(); err != nil {
+		return "", err
+	}
+	acsID, err = s.identity(ctx, u)
+	return acsID, inWords(err)
+}
+
+func (s *Service) identity(ctx context.Context, u User) (acsID string, err error) {
 	acsID, err = s.store.lookup(ctx, u)
 	if err != nil {
 		return "", err

@@ -17,6 +17,14 @@ import (
 // refuses it, whoever deleted it. A mapping whose identity turns out to be gone is
 // removed.
 func (s *Service) Token(ctx context.Context, u User) (token acsidentity.AccessToken, acsID string, err error) {
+	if err := u.check(); err != nil {
+		return acsidentity.AccessToken{}, "", err
+	}
+	token, acsID, err = s.token(ctx, u)
+	return token, acsID, inWords(err)
+}
+
+func (s *Service) token(ctx context.Context, u User) (token acsidentity.AccessToken, acsID string, err error) {
 	acsID, ok := s.remembered.Get(u.key())
 	s.metrics.lookup(ctx, ok)
 	if ok {
