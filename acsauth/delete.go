@@ -36,7 +36,7 @@ func (s *Service) delete(ctx context.Context, u User) error {
 		return err
 	case s.isForeign(acsID):
 		return s.letGo(ctx, u, acsID, "foreign")
-	case s.isDeleted(acsID):
+	case s.isDead(acsID):
 		return s.letGo(ctx, u, acsID, "gone")
 	}
 	return s.deleteBoth(ctx, u, acsID)
@@ -49,33 +49,36 @@ func (s *Service) deleteBoth(ctx context.Context, u User, acsID string) error {
 		return err
 	}
 	err = s.cfg.Identities.DeleteIdentity(ctx, acsID)
+	// Whatever ACS answers last: an attempt before that may have taken effect.
+	unknown := errors.Is(err, acsidentity.ErrOutcomeUnknown)
+	if unknown {
+		s.note(acsID, doubtful)
+	}
 	switch verdict := s.judge(acsID, err); {
 	case verdict == foreign:
-		report.close(ctx, "foreign")
-		return s.letGo(ctx, u, acsID, "foreign")
-	case verdict == accepted && err != nil:
-		if isRefused(err) {
-			report.close(ctx, "not deleted")
-		} else {
+		err = s.letGo(ctx, u, acsID, "foreign")
+		if err != nil && unknown {
 			report.leave(ctx, err)
+		} else {
+			report.close(ctx, "foreign")
 		}
+		return err
+	case verdict == accepted && unknown:
+		report.leave(ctx, err)
+		return err
+	case verdict == accepted && err != nil:
+		report.close(ctx, "not deleted")
 		return err
 	case err == nil:
 		s.learn(acsID)
 	}
-	s.markDeleted(acsID)
+	s.note(acsID, dead)
 	s.audit(ctx, "identity_deleted", u, acsID)
 	if err := s.store.delete(ctx, u, acsID); err != nil {
 		report.leave(ctx, err)
 		return err
 	}
-	s.markUnmapped(acsID)
+	s.note(acsID, unmapped)
 	report.close(ctx, "deleted")
 	return nil
-}
-
-// isRefused reports whether ACS said that it did not, and will not, do something.
-func isRefused(err error) bool {
-	var refused *acsidentity.Error
-	return errors.As(err, &refused) && refused.StatusCode >= 400 && refused.StatusCode < 500
 }

@@ -21,7 +21,7 @@ func (s *Service) Revoke(ctx context.Context, u User) error {
 func (s *Service) revoke(ctx context.Context, u User) error {
 	acsID, err := s.store.lookup(ctx, u)
 	switch {
-	case errors.Is(err, ErrNotMapped), err == nil && s.isDeleted(acsID):
+	case errors.Is(err, ErrNotMapped), err == nil && s.isDead(acsID):
 		return nil
 	case err != nil:
 		return err

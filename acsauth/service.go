@@ -19,10 +19,6 @@ const (
 	// DefaultMappingTTL is how long a mapping is remembered by default.
 	DefaultMappingTTL = time.Minute
 
-	// deletedFor is how long a deleted identity is refused even if the store
-	// still shows it, because a store may answer with what it was.
-	deletedFor = time.Minute
-
 	defaultCacheMaxEntries = 100_000
 	defaultCacheMaxBytes   = 64 << 20
 )
@@ -84,7 +80,7 @@ type Service struct {
 	store      *store
 	flights    *flights
 	remembered *lru.Cache[string, string] // user key -> identity, for Token
-	deleted    *lru.Cache[string, bool]   // identities that are gone, and whether their mapping is too
+	deleted    *lru.Cache[string, demise] // identities that somebody tried to delete
 	resource   atomic.Pointer[string]
 	metrics    *serviceMetrics
 }
@@ -139,7 +135,7 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 		store:      newStore(cfg.Mapper, cfg.Telemetry),
 		flights:    newFlights(cfg.Timeout, cfg.Logger),
 		remembered: lru.New[string, string](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
-		deleted:    lru.New[string, bool](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
+		deleted:    lru.New[string, demise](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
 	}
 	s.metrics = newServiceMetrics(s, cfg.Telemetry)
 	if cfg.ResourceID != "" {
@@ -171,7 +167,7 @@ func (s *Service) identity(ctx context.Context, u User) (acsID string, err error
 	if err != nil {
 		return "", err
 	}
-	if s.isDeleted(acsID) {
+	if s.isDead(acsID) {
 		return "", ErrNotMapped
 	}
 	if s.isForeign(acsID) {
@@ -188,22 +184,3 @@ func (s *Service) remember(u User, acsID string) {
 }
 
 func (s *Service) forget(u User) { s.remembered.Delete(u.key()) }
-
-// markDeleted notes that an identity is gone.
-func (s *Service) markDeleted(acsID string) {
-	unmapped, _ := s.deleted.Get(acsID)
-	s.deleted.Put(acsID, unmapped, int64(len(acsID)), s.cfg.Now().Add(deletedFor))
-}
-
-// markUnmapped notes that the mapping to an identity that is gone has been removed,
-// and reports whether that is news.
-func (s *Service) markUnmapped(acsID string) (news bool) {
-	unmapped, _ := s.deleted.Get(acsID)
-	s.deleted.Put(acsID, true, int64(len(acsID)), s.cfg.Now().Add(deletedFor))
-	return !unmapped
-}
-
-func (s *Service) isDeleted(acsID string) bool {
-	_, deleted := s.deleted.Get(acsID)
-	return deleted
-}

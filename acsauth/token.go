@@ -88,7 +88,7 @@ func (s *Service) mapped(ctx context.Context, u User) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
-	case s.isDeleted(acsID):
+	case s.isDead(acsID):
 		return "", errors.Join(ErrNotMapped, s.letGo(ctx, u, acsID, "gone"))
 	case s.isForeign(acsID) && s.cfg.ReplaceForeign:
 		return "", errors.Join(ErrNotMapped, s.letGo(ctx, u, acsID, "foreign"))
@@ -103,7 +103,7 @@ func (s *Service) mapped(ctx context.Context, u User) (string, error) {
 func (s *Service) replaceGone(ctx context.Context, u User, acsID, reason string) (acsidentity.AccessToken, string, error) {
 	_, _, err := s.flights.do(ctx, u, "remove "+acsID, func(ctx context.Context) (string, error) {
 		if reason == "gone" {
-			s.markDeleted(acsID)
+			s.note(acsID, dead)
 		}
 		return "", s.letGo(ctx, u, acsID, reason)
 	})
