@@ -14,6 +14,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // DefaultAuthorityHost is where the public cloud's Microsoft Entra ID lives.
@@ -49,13 +50,17 @@ type AuthenticatorConfig struct {
 	// TeamsClients are the application ids whose Teams users' tokens may be
 	// exchanged. Default: ClientID.
 	TeamsClients []string
+	// TeamsClientsSetting is what operators of the program know TeamsClients as. It is
+	// named where the token of another application is refused. Default: "TeamsClients".
+	TeamsClientsSetting string
 	// ClockSkew is how far clocks may differ: more than 0, at most 5 minutes.
 	// Default: 5 minutes.
 	ClockSkew time.Duration
 	// Realm names the protected space in WWW-Authenticate headers. It must not
 	// hold quotes, backslashes, commas or percent signs. Default: "acs".
 	Realm string
-	// DebugErrors adds the redacted chain of causes to error answers. For
+	// DebugErrors adds the chain of causes to error answers: the texts of this
+	// module's own errors, which hold no secrets, and of others the type. For
 	// development only: it tells callers what is behind the API.
 	DebugErrors bool
 	// HTTPClient fetches the signing keys. It follows no redirects. Default: a
@@ -97,22 +102,20 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 	cfg.AllowedTenants = lowered(cfg.AllowedTenants)
 	cfg.AllowedClients = lowered(cfg.AllowedClients)
 	cfg.TeamsClients = lowered(cfg.TeamsClients)
-	if len(cfg.TeamsClients) == 0 {
-		cfg.TeamsClients = []string{cfg.ClientID}
-	}
 	cfg.AuthorityHost = cmp.Or(cfg.AuthorityHost, DefaultAuthorityHost)
 	cfg.Scope = cmp.Or(cfg.Scope, "access_as_user")
 	cfg.ClockSkew = cmp.Or(cfg.ClockSkew, maxSkew)
+	cfg.TeamsClientsSetting = cmp.Or(cfg.TeamsClientsSetting, "TeamsClients")
 	cfg.Realm = cmp.Or(cfg.Realm, "acs")
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 
-	if !isGUID(cfg.TenantID) && !isDomain(cfg.TenantID) {
+	if !syntax.IsGUID(cfg.TenantID) && !isDomain(cfg.TenantID) {
 		mistake("acsauth: TenantID must be a tenant id such as 72f988bf-86f1-41af-91ab-2d7cd011db47 or a verified domain such as contoso.onmicrosoft.com")
 	}
-	if !isGUID(cfg.ClientID) {
+	if !syntax.IsGUID(cfg.ClientID) {
 		mistake("acsauth: ClientID must be an application (client) id, a GUID")
 	}
 	authority, err := httpx.ParseBaseURL(cfg.AuthorityHost)
@@ -121,16 +124,19 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 	} else if authority.Path != "" {
 		mistake("acsauth: AuthorityHost must not have a path: the tenant has its own setting")
 	}
-	if everyone := slices.Contains(cfg.AllowedTenants, "*"); everyone && len(cfg.AllowedTenants) > 1 {
+	if slices.Contains(cfg.AllowedTenants, "*") && len(cfg.AllowedTenants) > 1 {
 		mistake(`acsauth: AllowedTenants is either "*" or a list of tenant ids`)
-	} else if !everyone && !all(cfg.AllowedTenants, isGUID) {
+	}
+	if !all(cfg.AllowedTenants, func(s string) bool { return s == "*" || syntax.IsGUID(s) }) {
 		mistake("acsauth: AllowedTenants must be tenant ids, GUIDs")
 	}
-	if !all(cfg.AllowedClients, isGUID) {
+	if !all(cfg.AllowedClients, syntax.IsGUID) {
 		mistake("acsauth: AllowedClients must be application (client) ids, GUIDs")
 	}
-	if isGUID(cfg.ClientID) && !all(cfg.TeamsClients, isGUID) {
+	if !all(cfg.TeamsClients, syntax.IsGUID) {
 		mistake("acsauth: TeamsClients must be application (client) ids, GUIDs")
+	} else if len(cfg.TeamsClients) == 0 {
+		cfg.TeamsClients = []string{cfg.ClientID}
 	}
 	if slices.Contains(cfg.Audiences, "") {
 		mistake("acsauth: Audiences must not hold an empty one")
@@ -213,11 +219,11 @@ func (a *Authenticator) verify(ctx context.Context, token string) (User, error) 
 	}
 	payload, err := compact.Verify(key.Public)
 	if err != nil {
-		return User{}, &Error{Name: "invalid_token", Message: "The access token's signature is not valid.", Err: err}
+		return User{}, &Error{Name: "invalid_token", Message: "The access token's signature is not valid.", Err: detail{err}}
 	}
 	c, err := parseClaims(payload)
 	if err != nil {
-		return User{}, &Error{Name: "invalid_token", Message: "The access token's claims are malformed.", Err: err}
+		return User{}, &Error{Name: "invalid_token", Message: "The access token's claims are malformed.", Err: detail{err}}
 	}
 	if err := a.checkClaims(c, key.Issuer); err != nil {
 		return User{}, err
@@ -246,15 +252,18 @@ func (a *Authenticator) authenticate(ctx context.Context, h http.Header) (User, 
 	}
 	u, err := a.Verify(ctx, token)
 	if err != nil && !isToken68(token) { // which a good token is
-		err = badHeader("The Authorization header must be Bearer followed by one token.")
+		err = badHeader(notOneToken)
 	}
 	return u, err
 }
 
 // Require lets a request through to h if it carries an acceptable access token,
 // with the user in its context ([UserFromContext]); otherwise it answers itself,
-// as the HTTP API does.
+// as the HTTP API does. It panics if h is nil.
 func (a *Authenticator) Require(h http.Handler) http.Handler {
+	if h == nil {
+		panic("acsauth: Require needs a handler")
+	}
 	return WithRequestID(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, err := a.Authenticate(r)
 		if err != nil {

@@ -180,8 +180,9 @@ func TestAuthenticatorConfigMistakes(t *testing.T) {
 		TenantID:       "common",
 		ClientID:       "my-app",
 		AuthorityHost:  "http://login.example.com",
-		AllowedTenants: []string{"*", otherTenant},
+		AllowedTenants: []string{"*", "contoso"},
 		AllowedClients: []string{"spa"},
+		TeamsClients:   []string{"phone"},
 		Audiences:      []string{""},
 		Scope:          "two scopes",
 		ClockSkew:      time.Hour,
@@ -190,9 +191,10 @@ func TestAuthenticatorConfigMistakes(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, field := range []string{"TenantID", "ClientID", "AuthorityHost", "AllowedTenants", "AllowedClients", "Audiences", "Scope", "ClockSkew", "Realm"} {
-		if !strings.Contains(err.Error(), "acsauth: "+field) {
-			t.Errorf("%s is not mentioned in:\n%v", field, err)
+	for _, mistake := range []string{"TenantID", "ClientID", "AuthorityHost", `AllowedTenants is either "*" or`, "AllowedTenants must be tenant ids",
+		"AllowedClients", "TeamsClients", "Audiences", "Scope", "ClockSkew", "Realm"} {
+		if !strings.Contains(err.Error(), "acsauth: "+mistake) {
+			t.Errorf("%q is missing in:\n%v", mistake, err)
 		}
 	}
 	if _, err := acsauth.NewAuthenticator(acsauth.AuthenticatorConfig{}); err == nil || strings.Count(err.Error(), "\n") != 1 {

@@ -9,6 +9,8 @@ import (
 // maxToken bounds an access token: Entra's have two or three KiB.
 const maxToken = 16 << 10
 
+const notOneToken = "The Authorization header must be Bearer followed by one token."
+
 // errBearerSyntax marks an invalid_request that is about the Authorization header.
 var errBearerSyntax = errors.New("the Authorization header is malformed")
 
@@ -28,6 +30,8 @@ func bearerToken(h http.Header) (string, error) {
 	}
 	token = strings.TrimLeft(token, " ")
 	switch {
+	case len(token) > maxToken && !isToken68(token):
+		return "", badHeader(notOneToken)
 	case len(token) > maxToken:
 		return "", invalid("The access token is longer than 16 KiB.")
 	case strings.HasPrefix(token, "{"):

@@ -10,9 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // claims are those of an Entra access token that this package reads
@@ -156,7 +155,7 @@ func parseAudience(value string) (audience, error) {
 func (a audience) among(accepted []string) bool {
 	return slices.ContainsFunc(a, func(have string) bool {
 		return slices.ContainsFunc(accepted, func(want string) bool {
-			return have == want || isGUID(want) && strings.EqualFold(have, want)
+			return have == want || syntax.IsGUID(want) && strings.EqualFold(have, want)
 		})
 	})
 }
@@ -173,9 +172,4 @@ func parseDate(value string) (numericDate, error) {
 	}
 	whole, fraction := math.Modf(seconds)
 	return numericDate{time.Unix(int64(whole), int64(fraction*1e9))}, nil
-}
-
-// isGUID reports whether s is a GUID in its usual form of 36 characters.
-func isGUID(s string) bool {
-	return len(s) == 36 && uuid.Validate(s) == nil
 }

@@ -17,13 +17,25 @@
 //	mux.Handle("/api/", handler)
 //
 // where identities is a client made by acsidentity.New, and mapper a store: that of
-// the package graphmap, or one's own, proven with acsauthtest.TestMapper.
+// the package graphmap, sqlmap or tablemap, or one's own, proven with
+// acsauthtest.TestMapper.
+//
+// A server that runs for long calls [Authenticator.Run] in a goroutine, so that the
+// signing keys are there before a request needs them, and [Service.Close] after
+// [net/http.Server.Shutdown], so that no identity is left half-made. The example of
+// the package shows both.
 //
 // # Errors
 //
 // Refusals are [*Error] values, whose Name is stable. [Authenticator.WriteError]
 // answers a request with any error of this package the way [Handler] does. A store
 // decides how its failures are answered by implementing [Failure].
+//
+// # Logs
+//
+// Loggers are *slog.Logger fields of the configurations, by default slog.Default().
+// Lines about a request have its id: that of [WithRequestID], which Handler and
+// Require apply, or of [ContextWithRequestID] for calls of a Service without HTTP.
 //
 // # Security
 //

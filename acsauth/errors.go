@@ -15,14 +15,17 @@ type Error struct {
 	// Name is the stable name of the refusal: "missing_token",
 	// "identity_not_mapped", … (docs/endpoints.md lists them all).
 	Name string
-	// Message is for a person. It never holds a token or a secret.
+	// Message is for a person. It never holds a token or a secret. In the answer of
+	// a [Handler] the endpoint that helps may follow it.
 	Message string
 	// RetryAfter says when to try again. Zero: nothing is known.
 	RetryAfter time.Duration
-	// Err is the cause, for logs. It is not part of any answer.
+	// Err is the cause, for logs. Answers say nothing of it, unless DebugErrors of
+	// [AuthenticatorConfig] is set.
 	Err error
 
 	claims string // of a claims challenge: JSON
+	advice string // what a Handler adds to the message; %s is the path of its users
 	user   *User  // who was refused, if a genuine token says so; without the token
 }
 
@@ -47,14 +50,15 @@ func (e *Error) Status() int {
 }
 
 // answers is the one table from the name of an error to its HTTP answer. The
-// message is used where whoever refuses has nothing better to say.
+// message is used where whoever refuses has nothing better to say. It does not name
+// endpoints, which only a Handler has.
 var answers = map[string]struct {
 	status     int
 	retryAfter bool // the answer says when to try again
 	message    string
 }{
 	"invalid_request":      {400, false, "The request is malformed."},
-	"invalid_teams_token":  {400, false, "The Teams user's token was refused. It must be a current token for " + TeamsAudience + " with the scopes Teams.ManageCalls and Teams.ManageChats."},
+	"invalid_teams_token":  {400, false, "The Teams user's token was refused. It must be a current token for " + teamsAudience + " with the scopes Teams.ManageCalls and Teams.ManageChats."},
 	"missing_token":        {401, false, "This endpoint needs an access token: Authorization: Bearer <token>."},
 	"invalid_token":        {401, false, "The access token was refused."},
 	"insufficient_claims":  {401, false, "Microsoft Entra ID demands more of this sign-in. Acquire a new token with the claims in the WWW-Authenticate header."},
@@ -64,11 +68,11 @@ var answers = map[string]struct {
 	"consent_required":     {403, false, "The user or an administrator has not consented to what this API needs. Ask for the scope in the WWW-Authenticate header interactively."},
 	"access_blocked":       {403, false, "A policy of the directory blocks this user, application or device."},
 	"teams_user_mismatch":  {403, false, "The Teams user's token belongs to another user or application."},
-	"identity_not_mapped":  {404, false, "No ACS identity is mapped to this user. Create one with POST /api/user."},
+	"identity_not_mapped":  {404, false, "No ACS identity is mapped to this user."},
 	"not_found":            {404, false, "There is nothing at this path."},
 	"method_not_allowed":   {405, false, "The method is not allowed here. The Allow header lists those that are."},
 	"extension_limit":      {409, false, "Microsoft Graph keeps at most two open extensions for one application on one user. Remove one that is not needed any more."},
-	"mapping_invalid":      {409, false, "The stored mapping of this user cannot be trusted or belongs to another ACS resource. DELETE /api/user removes it."},
+	"mapping_invalid":      {409, false, "The stored mapping of this user cannot be trusted or belongs to another ACS resource."},
 	"rate_limited":         {429, true, "Too many requests. Try again later."},
 	"internal":             {500, false, "Something went wrong in this server. Its log has the details under the request id."},
 	"server_misconfigured": {500, false, "This server's own credentials or set-up were refused. Its log has the details under the request id."},
@@ -77,6 +81,13 @@ var answers = map[string]struct {
 	"upstream_unavailable": {503, true, "A service that this server depends on is not available at the moment."},
 	"overloaded":           {503, true, "This server is overloaded at the moment."},
 	"upstream_timeout":     {504, false, "A service that this server depends on did not answer in time."},
+}
+
+// advice is what a [Handler] adds to messages of that table: which of its endpoints
+// helps. %s stands for the path of its users.
+var advice = map[string]string{
+	"identity_not_mapped": "Create one with POST %s.",
+	"mapping_invalid":     "DELETE %s removes it.",
 }
 
 // failures is the table from the kind of a [Failure] to the name of an error.
@@ -140,7 +151,7 @@ func refusal(err error) *Error {
 	if e.Name == "" || e.Name == "insufficient_claims" && claims == "" {
 		e.Name = "upstream_error"
 	}
-	e.Message = answers[e.Name].message
+	e.Message, e.advice = answers[e.Name].message, advice[e.Name]
 	return e
 }
 

@@ -35,6 +35,13 @@ func ExampleAuthenticator_Require() {
 	// Output: 401 Bearer realm="acs"
 }
 
+// A job that deletes identities has no HTTP request. Its audit events have an id too.
+func ExampleContextWithRequestID() {
+	ctx := acsauth.ContextWithRequestID(context.Background(), "cleanup-2026-11-26")
+	fmt.Println(acsauth.RequestID(ctx)) // and then service.Delete(ctx, user)
+	// Output: cleanup-2026-11-26
+}
+
 // A store that says what kind of failure it met decides how it is answered.
 func ExampleFailure() {
 	var err error = &quotaExceeded{}

@@ -22,19 +22,27 @@ import "time"
 //	unusable           an answer that makes no sense (502)
 //
 // Any other value counts as unusable.
+//
+// An error can have two more methods, which are looked for too:
+//
+//	ChallengeClaims() string    the claims that the user must satisfy: JSON, an
+//	                            object of at most 8 KiB. They are passed on, whatever
+//	                            the kind; claims_challenge without them is unusable.
+//	RetryDelay() time.Duration  when to try again, for kinds that are answered with
+//	                            429 or 503. Zero: nobody knows.
 type Failure interface {
 	error
 	FailureKind() string
 }
 
-// claimsFailure is a [Failure] of kind claims_challenge that carries the claims,
-// as the JSON text that Microsoft Entra ID or Microsoft Graph sent.
+// claimsFailure is a [Failure] with claims, as the JSON text that Microsoft Entra ID
+// or Microsoft Graph sent.
 type claimsFailure interface {
 	Failure
 	ChallengeClaims() string
 }
 
-// delayedFailure is a [Failure] that says when to try again. Zero: it does not.
+// delayedFailure is a [Failure] that says when to try again.
 type delayedFailure interface {
 	Failure
 	RetryDelay() time.Duration

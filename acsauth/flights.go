@@ -13,7 +13,7 @@ var (
 	// errClosed: the service has been closed.
 	errClosed = &Error{Name: "overloaded", Message: "This server is shutting down."}
 	// errEnded: a run neither returned nor panicked.
-	errEnded = internal(errors.New("an operation ended its goroutine"))
+	errEnded = internal(detail{errors.New("an operation ended its goroutine")})
 )
 
 // flights runs the operations of each user one after another, and lets callers
@@ -131,7 +131,7 @@ func (f *flights) inTurn(ctx context.Context, user *userFlights, operation func(
 	defer func() {
 		if p := recover(); p != nil {
 			f.logger.ErrorContext(ctx, "an operation has panicked", "panic", panicText(p), "stack", string(debug.Stack()))
-			err = internal(errors.New("panic in an operation"))
+			err = internal(detail{errors.New("panic in an operation")})
 		}
 	}()
 	return operation(ctx)

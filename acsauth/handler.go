@@ -29,8 +29,8 @@ type HandlerConfig struct {
 	// UserRate is how many requests each user may make per second, in the long
 	// run, and UserBurst how many at once; further ones are answered with 429
 	// rate_limited. Users are told apart by verified tenant and object id, by each
-	// Handler for itself, and at most 100,000 at a time: a user who was not among
-	// the last so many to call begins anew. Defaults: no limit, and twice UserRate.
+	// Handler for itself, and at most 100,000 at a time: who has not been among the
+	// latest 100,000 to call begins anew. Defaults: no limit, and twice UserRate.
 	UserRate  float64
 	UserBurst int
 	// MaxConcurrent is how many requests may be under way at once; further ones
@@ -38,7 +38,7 @@ type HandlerConfig struct {
 	MaxConcurrent int
 	// Now is the clock of UserRate. Default: time.Now.
 	Now func() time.Time
-	// Logger gets panics. Default: slog.Default().
+	// Logger gets the panics of requests. Default: slog.Default().
 	Logger *slog.Logger
 	// Observe, if not nil, is called once for each request after its answer has
 	// been written, for an access log or the like: with its user, the zero User
@@ -61,6 +61,7 @@ type Handler struct {
 	cfg      HandlerConfig
 	routes   map[string]route
 	serve    http.Handler
+	answers  responder
 	requests *observer
 	users    *userLimit // nil: there is none
 	underWay atomic.Int64
@@ -116,6 +117,8 @@ func NewHandler(cfg HandlerConfig) (*Handler, error) {
 		h.users = newUserLimit(cfg.UserRate, burst, cfg.Now)
 	}
 	prefix := strings.TrimSuffix(cfg.Prefix, "/")
+	h.answers = cfg.Authenticator.responder
+	h.answers.users = prefix + "/user"
 	h.routes = map[string]route{
 		prefix + "/user": {
 			http.MethodGet:    {operation: "show_user", serve: h.getUser},
@@ -154,8 +157,12 @@ func (h *Handler) serveRoute(w http.ResponseWriter, r *http.Request) {
 	if admitted {
 		defer h.underWay.Add(-1)
 	}
-	// Exactly: no cleaning, no redirect, no trailing slash.
+	// Exactly: no cleaning, no redirect, no trailing slash, nothing encoded that need
+	// not be.
 	route := h.routes[r.URL.Path]
+	if r.URL.RawPath != "" {
+		route = nil
+	}
 	endpoint, ok := route[r.Method]
 	switch {
 	case !admitted:
@@ -167,7 +174,7 @@ func (h *Handler) serveRoute(w http.ResponseWriter, r *http.Request) {
 		return h.answer(ctx, w, r, endpoint, &v)
 	})
 	if v.err != nil {
-		h.cfg.Authenticator.WriteError(w, r.WithContext(ctx), v.err)
+		h.answers.writeError(w, r.WithContext(ctx), v.err)
 	}
 }
 
@@ -242,5 +249,5 @@ func (h *Handler) recoverPanic(w http.ResponseWriter, r *http.Request, v *visit)
 		panic(p)
 	}
 	h.cfg.Logger.ErrorContext(r.Context(), "a request has panicked", "panic", panicText(p), "stack", string(debug.Stack()), "request_id", w.Header().Get("X-Request-Id"))
-	h.cfg.Authenticator.WriteError(w, r, v.err)
+	h.answers.writeError(w, r, v.err)
 }

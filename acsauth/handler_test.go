@@ -142,7 +142,7 @@ func TestPathsMatchExactly(t *testing.T) {
 	s := newSystem(t, withMemory)
 	handler := must(t, acsauth.NewHandler, acsauth.HandlerConfig{Authenticator: s.auth, Service: s.service, Prefix: "/"})
 	s.server.Config.Handler = handler
-	for _, path := range []string{"/user", "//user", "/./user", "/token/../user", "/user/", ""} {
+	for _, path := range []string{"/user", "//user", "/./user", "/token/../user", "/user/", "", "/us%65r", "/token%2Fteams"} {
 		a := s.call("GET", path)
 		want := "not_found"
 		if path == "/user" {

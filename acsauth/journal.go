@@ -20,7 +20,7 @@ const (
 )
 
 // A JournalEntry is an intent that was written down before it was acted on. It is
-// open until it is removed: one that outlives its operation is what a process left
+// open until it is removed: one that outlives its operation was left by a process
 // that died in mid-call.
 type JournalEntry struct {
 	ID        string    // of the entry, a UUID
@@ -35,7 +35,7 @@ type JournalEntry struct {
 // A JournalingMapper is an [IdentityMapper] that also keeps a journal, in the same
 // store, and so with the same guarantees. [Service] then opens an entry before it
 // creates or deletes an identity, closes it afterwards, and repairs what others
-// left open: of a user when that user calls, of everybody in [Service.Reconcile].
+// left open: for a user when that user calls, for everybody in [Service.Reconcile].
 //
 // Implementations must be safe for concurrent use, by several processes too. The
 // conformance suite TestMapper of package acsauthtest includes these methods.
@@ -46,8 +46,8 @@ type JournalingMapper interface {
 	// was written; nothing is done then, so that it is harmless if it was.
 	OpenEntry(ctx context.Context, e JournalEntry) error
 
-	// IdentifyEntry replaces e, which is open, by one whose ACSID is e.ACSID. If
-	// it is not open any more, nothing happens, and that is not an error.
+	// IdentifyEntry writes e.ACSID into the open entry that has the ID of e. If
+	// there is none any more, nothing happens, and that is not an error.
 	IdentifyEntry(ctx context.Context, e JournalEntry) error
 
 	// CloseEntry removes the entry. One that is not open is not an error.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // How long keys live. Entra's document of keys flaps: front ends disagree, and a
@@ -53,7 +54,7 @@ type ringKey struct {
 
 func newKeyring(authority, tenant string, client *http.Client, now func() time.Time, logger *slog.Logger) *keyring {
 	k := &keyring{source: &keySource{authority: authority, tenant: tenant, client: client}, now: now, logger: logger, keys: map[string]ringKey{}}
-	if isGUID(tenant) {
+	if syntax.IsGUID(tenant) {
 		k.tenant = tenant
 	}
 	return k
@@ -163,11 +164,11 @@ func (k *keyring) begin(ctx context.Context) {
 // application's own, and panic or end its goroutine.
 func (k *keyring) fetch(ctx context.Context) {
 	var document keyDocument
-	err := errors.New("fetching the signing keys ended without a result")
+	err := error(detail{errors.New("fetching the signing keys ended without a result")})
 	defer func() {
 		if p := recover(); p != nil {
 			k.logger.ErrorContext(ctx, "fetching the signing keys has panicked", "panic", panicText(p), "stack", string(debug.Stack()))
-			err = errors.New("fetching the signing keys panicked")
+			err = detail{errors.New("fetching the signing keys panicked")}
 		}
 		k.land(ctx, document, err)
 	}()
@@ -234,7 +235,7 @@ func (k *keyring) missing() error {
 }
 
 func keysUnavailable(cause error) error {
-	return &Error{Name: "keys_unavailable", Message: answers["keys_unavailable"].message, Err: cause}
+	return &Error{Name: "keys_unavailable", Message: answers["keys_unavailable"].message, Err: detail{cause}}
 }
 
 // state returns how many keys may be used, and when they were last fetched; zero:

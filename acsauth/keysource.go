@@ -10,6 +10,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // A keySource is where the authority publishes its signing keys: an OpenID
@@ -70,9 +71,9 @@ func (s *keySource) metadataTenant(issuer string) (string, error) {
 	switch {
 	case s.tenant == "common":
 		return "", nil
-	case !isGUID(tenant):
+	case !syntax.IsGUID(tenant):
 		return "", errors.New("the issuer names no tenant id")
-	case isGUID(s.tenant) && !strings.EqualFold(tenant, s.tenant):
+	case syntax.IsGUID(s.tenant) && !strings.EqualFold(tenant, s.tenant):
 		return "", errors.New("the issuer names another tenant than was asked for")
 	}
 	return strings.ToLower(tenant), nil

@@ -11,7 +11,8 @@ import (
 // forbids to let it go.
 var errForeign = &Error{
 	Name:    "mapping_invalid",
-	Message: "The identity mapped to this user belongs to another ACS resource. DELETE /api/user removes the mapping.",
+	Message: "The mapping of this user leads to an identity of another ACS resource.",
+	advice:  advice["mapping_invalid"],
 }
 
 // A verdict is what ACS's refusal of an identity means.

@@ -41,9 +41,9 @@ type ReconcileOptions struct {
 	Progress func(e JournalEntry, outcome Outcome, err error)
 }
 
-// Reconcile repairs what operations left that never came to their end, such as
-// those of a process that was killed: identities that were created and not mapped
-// are deleted, deletions are finished. It can be repeated any number of times, and
+// Reconcile repairs what was left by operations that never came to their end, such
+// as those of a process that was killed: identities that were created and not
+// mapped are deleted, deletions are finished. It can be repeated any number of times, and
 // run on any number of machines at once, while servers are running too.
 //
 // It returns how many entries had which outcome. The error is the store's if it
@@ -94,9 +94,9 @@ func (s *Service) reconcile(ctx context.Context, e JournalEntry, o ReconcileOpti
 	return outcome, err
 }
 
-// repair ends what operations of a user left that never came to their end. A
-// failure does not keep the user from what they want now, unless that needs to know
-// whether an identity is alive.
+// repair repairs what was left by operations of a user that never came to their
+// end. A failure does not keep the user from what they want now, unless that needs to
+// know whether an identity is alive.
 func (s *Service) repair(ctx context.Context, u User) {
 	if s.store.journal == nil {
 		return

@@ -63,8 +63,8 @@ func (r *report) close(ctx context.Context, outcome string) {
 	}
 }
 
-// leave leaves the report open: the identity exists, or may, and is not mapped, or
-// it is gone, or may be, and is.
+// leave leaves the report open: there is, or may be, an identity that is not mapped,
+// or else a mapping whose identity is gone, or may be.
 func (r *report) leave(ctx context.Context, cause error) {
 	r.service.metrics.event(ctx, string(r.entry.Kind)+"_unfinished")
 	r.logger.ErrorContext(ctx, "identity report left open", "acs_id", r.entry.ACSID, "opened", r.entry.Opened, "cause", cause)

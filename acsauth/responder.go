@@ -10,7 +10,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
@@ -26,7 +25,8 @@ type responder struct {
 	authorizeURL string // of a claims challenge
 	clientID     string
 	scope        string
-	debug        bool // tell the caller the chain of causes
+	users        string // path of the users, if a Handler answers; else ""
+	debug        bool   // tell the caller the chain of causes
 	logger       *slog.Logger
 }
 
@@ -45,6 +45,9 @@ func (p responder) writeError(w http.ResponseWriter, r *http.Request, err error)
 	e := refusal(err)
 	answer := answers[e.Name]
 	message := cmp.Or(e.Message, answer.message)
+	if p.users != "" && e.advice != "" {
+		message += " " + fmt.Sprintf(e.advice, p.users)
+	}
 	body := problem{Code: e.Status(), Message: message, Error: e.Name, RequestID: RequestID(r.Context())}
 	if challenge := p.challenge(e, message); challenge != "" {
 		w.Header().Set("WWW-Authenticate", challenge)
@@ -62,13 +65,13 @@ func (p responder) writeError(w http.ResponseWriter, r *http.Request, err error)
 	if p.debug {
 		body.StackTrace = causes(err)
 	}
-	p.log(r, e)
+	p.log(r, e, message)
 	writeJSON(w, body.Code, body)
 }
 
 // log tells the operator why a request was refused: loudly where the operator can
-// do something about it.
-func (p responder) log(r *http.Request, e *Error) {
+// do something about it. message is what the caller is told.
+func (p responder) log(r *http.Request, e *Error, message string) {
 	ctx, level := r.Context(), e.logLevel()
 	if errors.Is(ctx.Err(), context.Canceled) {
 		level = slog.LevelDebug // whoever hung up made the calls for them fail
@@ -76,7 +79,7 @@ func (p responder) log(r *http.Request, e *Error) {
 	if !p.logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{slog.String("request_id", RequestID(ctx)), slog.String("error", e.Name), slog.Int("status", e.Status()), slog.String("reason", e.Message)}
+	attrs := []slog.Attr{slog.String("request_id", RequestID(ctx)), slog.String("error", e.Name), slog.Int("status", e.Status()), slog.String("reason", message)}
 	if e.Err != nil {
 		attrs = append(attrs, slog.String("cause", e.Err.Error()))
 	}
@@ -96,28 +99,6 @@ func (e *Error) logLevel() slog.Level {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug
-}
-
-// causes describes err and what is below it, one line each. Errors of this module
-// hold no secrets.
-func causes(err error) string {
-	var lines []string
-	var walk func(error)
-	walk = func(err error) {
-		lines = append(lines, fmt.Sprintf("%T: %v", err, err))
-		switch wrapper := err.(type) {
-		case interface{ Unwrap() error }:
-			if cause := wrapper.Unwrap(); cause != nil {
-				walk(cause)
-			}
-		case interface{ Unwrap() []error }:
-			for _, cause := range wrapper.Unwrap() {
-				walk(cause)
-			}
-		}
-	}
-	walk(err)
-	return strings.Join(lines, "\n")
 }
 
 // writeJSON answers with body as JSON, in which <token> is to be read as such: no

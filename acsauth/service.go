@@ -13,6 +13,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/lru"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 const (
@@ -111,10 +112,10 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 	if cfg.Mapper == nil {
 		mistake("acsauth: Mapper is required: the store of the mappings, such as one made by graphmap.New")
 	}
-	if err := cfg.Tokens.Validate(); err != nil {
+	for _, err := range each(cfg.Tokens.Validate()) {
 		mistake("acsauth: Tokens: %w", err)
 	}
-	if cfg.ResourceID != "" && !isGUID(cfg.ResourceID) {
+	if cfg.ResourceID != "" && !syntax.IsGUID(cfg.ResourceID) {
 		mistake("acsauth: ResourceID must be the immutable id of the ACS resource, a GUID")
 	}
 	if cfg.CacheMaxEntries < 0 {
@@ -184,3 +185,14 @@ func (s *Service) remember(u User, acsID string) {
 }
 
 func (s *Service) forget(u User) { s.remembered.Delete(u.key()) }
+
+// each takes apart what errors.Join put together.
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}

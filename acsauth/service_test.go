@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
 )
 
@@ -370,8 +371,10 @@ func TestOneOfTheWaitersHasABetterToken(t *testing.T) {
 
 func TestServiceConfigMistakes(t *testing.T) {
 	t.Parallel()
-	_, err := acsauth.NewService(acsauth.ServiceConfig{ResourceID: "mine", Timeout: -1, CacheMaxBytes: -1})
-	for _, field := range []string{"Identities", "Mapper", "ResourceID", "Timeout", "CacheMaxBytes"} {
+	tokens := acsidentity.TokenOptions{Scopes: []acsidentity.Scope{"chat", "chat", "a b"}, ExpiresIn: time.Second}
+	_, err := acsauth.NewService(acsauth.ServiceConfig{Tokens: tokens, ResourceID: "mine", Timeout: -1, CacheMaxBytes: -1})
+	for _, field := range []string{"Identities", "Mapper", "Tokens: TokenOptions.Scopes names chat", "Tokens: TokenOptions.Scopes: \"a b\"",
+		"Tokens: TokenOptions.ExpiresIn", "ResourceID", "Timeout", "CacheMaxBytes"} {
 		if err == nil || !strings.Contains(err.Error(), "acsauth: "+field) {
 			t.Errorf("%s is not mentioned in:\n%v", field, err)
 		}

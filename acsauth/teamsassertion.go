@@ -7,14 +7,15 @@ import (
 	"strings"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
-// TeamsAudience is the API that a Teams user's Entra token must be for.
-const TeamsAudience = "https://auth.msft.communication.azure.com"
+// teamsAudience names the API that a Teams user's Entra token must be for.
+const teamsAudience = "https://auth.msft.communication.azure.com"
 
 // teamsAudiences are the spellings that Entra puts into tokens for it, the last
 // one being its application id.
-var teamsAudiences = []string{TeamsAudience, TeamsAudience + "/", "1fd5118e-2576-4263-8130-9503064c837a"}
+var teamsAudiences = []string{teamsAudience, teamsAudience + "/", "1fd5118e-2576-4263-8130-9503064c837a"}
 
 // teamsScopes are the delegated permissions that ACS demands, both of them.
 var teamsScopes = []string{"Teams.ManageCalls", "Teams.ManageChats"}
@@ -41,13 +42,16 @@ func (a *Authenticator) VerifyTeams(ctx context.Context, u User, token string) (
 	if err := u.check(); err != nil {
 		return TeamsAssertion{}, err
 	}
+	if len(token) > maxToken {
+		return TeamsAssertion{}, invalidTeams("is longer than 16 KiB", nil)
+	}
 	compact, err := jose.ParseCompact(token)
-	if err != nil || len(token) > maxToken {
-		return TeamsAssertion{}, invalidTeams("is not a signed JSON Web Token in compact form", err)
+	if err != nil {
+		return TeamsAssertion{}, invalidTeams("is not a signed JSON Web Token in compact form", detail{err})
 	}
 	c, err := parseClaims(compact.Unverified())
 	if err != nil {
-		return TeamsAssertion{}, invalidTeams("has malformed claims", err)
+		return TeamsAssertion{}, invalidTeams("has malformed claims", detail{err})
 	}
 	if !compact.Header.Nonce {
 		if err := a.verifyTeamsSignature(ctx, compact, c); err != nil {
@@ -73,7 +77,7 @@ func (a *Authenticator) verifyTeamsSignature(ctx context.Context, compact jose.C
 		return invalidTeams("is signed with a key that the authority does not publish", err)
 	}
 	if _, err := compact.Verify(key.Public); err != nil {
-		return invalidTeams("has a signature that is not valid", err)
+		return invalidTeams("has a signature that is not valid", detail{err})
 	}
 	if !a.isIssuer(c.issuer, c.tenantID, c.version) || !a.mayVouch(key.Issuer, c.tenantID) {
 		return invalidTeams("is not issued by the authority of its tenant", nil)
@@ -86,7 +90,7 @@ func (a *Authenticator) checkTeamsClaims(c claims, u User) error {
 	now := a.cfg.Now()
 	switch {
 	case !c.audience.among(teamsAudiences):
-		return invalidTeams("is for another API (aud) than "+TeamsAudience, nil)
+		return invalidTeams("is for another API (aud) than "+teamsAudience, nil)
 	case c.expires.IsZero() || !now.Before(c.expires.Add(a.cfg.ClockSkew)):
 		return invalidTeams("has expired", nil)
 	case now.Add(a.cfg.ClockSkew).Before(c.notBefore.Time):
@@ -95,10 +99,10 @@ func (a *Authenticator) checkTeamsClaims(c claims, u User) error {
 		return teamsMismatch("The Teams user's token is of another tenant than the caller.")
 	case !strings.EqualFold(c.objectID, u.ObjectID):
 		return teamsMismatch("The Teams user's token belongs to another user than the caller.")
-	case !isGUID(c.client()):
+	case !syntax.IsGUID(c.client()):
 		return invalidTeams("names no application (appid or azp)", nil)
 	case !slices.Contains(a.cfg.TeamsClients, strings.ToLower(c.client())):
-		return teamsMismatch(fmt.Sprintf("The Teams user's token was acquired by the application %s, which is not among those whose tokens may be exchanged (TEAMS_CLIENT_IDS).", strings.ToLower(c.client())))
+		return teamsMismatch(fmt.Sprintf("The Teams user's token was acquired by the application %s, which is not among those whose tokens may be exchanged (%s).", strings.ToLower(c.client()), a.cfg.TeamsClientsSetting))
 	}
 	for _, scope := range teamsScopes {
 		if !slices.Contains(c.scopes(), scope) {

@@ -25,6 +25,7 @@ func TestTeamsTokens(t *testing.T) {
 		}
 		return n
 	}
+	const teamsAudience = "https://auth.msft.communication.azure.com"
 	const stranger = "99999999-9999-4999-8999-999999999999"
 	otherTenant := cloud.User{TenantID: stranger, ObjectID: s.user.ObjectID}
 	token := func(o cloud.TokenOptions) string {
@@ -54,7 +55,7 @@ func TestTeamsTokens(t *testing.T) {
 			"ver": "2.0", "iss": s.Entra.V2Issuer(s.user.TenantID), "azp": s.SPAClientID, "appid": nil,
 			"aud": "1fd5118e-2576-4263-8130-9503064c837a",
 		}}), 201, "", true},
-		{"audience with a slash", token(cloud.TokenOptions{Audience: acsauth.TeamsAudience + "/"}), 201, "", true},
+		{"audience with a slash", token(cloud.TokenOptions{Audience: teamsAudience + "/"}), 201, "", true},
 		{"more scopes", token(cloud.TokenOptions{Scope: "profile Teams.ManageChats Teams.ManageCalls"}), 201, "", true},
 		{"signed for Microsoft alone", header("nonce", "n"), 201, "", true},
 
@@ -72,7 +73,7 @@ func TestTeamsTokens(t *testing.T) {
 		{"no version", claim("ver", nil), 400, "invalid_teams_token", false},
 		{"another audience", token(cloud.TokenOptions{Audience: "https://graph.microsoft.com"}), 400, "invalid_teams_token", false},
 		{"the API's own audience", token(cloud.TokenOptions{Audience: s.ClientID}), 400, "invalid_teams_token", false},
-		{"audience with two slashes", token(cloud.TokenOptions{Audience: acsauth.TeamsAudience + "//"}), 400, "invalid_teams_token", false},
+		{"audience with two slashes", token(cloud.TokenOptions{Audience: teamsAudience + "//"}), 400, "invalid_teams_token", false},
 		{"expired", token(cloud.TokenOptions{IssuedAt: past, Lifetime: time.Hour}), 400, "invalid_teams_token", false},
 		{"no expiry", claim("exp", nil), 400, "invalid_teams_token", false},
 		{"not valid yet", claim("nbf", time.Now().Add(time.Hour).Unix()), 400, "invalid_teams_token", false},
@@ -121,6 +122,33 @@ func TestTeamsApplication(t *testing.T) {
 	want := []any{[]any{"teams_token_exchanged", s.ClientID, nil}, []any{"request_refused", nil, "teams_user_mismatch"}}
 	if diff := cmp.Diff(want, audited); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Whoever is refused for the application is told its id, and what an operator would
+// have to change: the field, or the setting that a program has for it.
+func TestTeamsApplicationIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ setting, want string }{{"", "(TeamsClients)"}, {"PHONE_APPS", "(PHONE_APPS)"}} {
+		s := newSystem(t, withMemory, func(set *setup) { set.auth.TeamsClients, set.auth.TeamsClientsSetting = nil, test.setting })
+		_, err := s.auth.VerifyTeams(t.Context(), s.acsUser(), s.Entra.TeamsToken(s.user, cloud.TokenOptions{ClientID: s.SPAClientID}))
+		var refused *acsauth.Error
+		if !errors.As(err, &refused) || !strings.Contains(refused.Message, s.SPAClientID) || !strings.Contains(refused.Message, test.want) {
+			t.Errorf("%v; want the application's id and %s", err, test.want)
+		}
+	}
+}
+
+// A token of any length is refused before it is taken apart.
+func TestTeamsTokenLength(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, withMemory)
+	for _, token := range []string{strings.Repeat("a", 16<<10+1), strings.Repeat(".", 1<<20)} {
+		_, err := s.auth.VerifyTeams(t.Context(), s.acsUser(), token)
+		var refused *acsauth.Error
+		if !errors.As(err, &refused) || refused.Name != "invalid_teams_token" || !strings.Contains(refused.Message, "longer than 16 KiB") {
+			t.Errorf("%d bytes: %v", len(token), err)
+		}
 	}
 }
 

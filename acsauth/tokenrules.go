@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // Audiences of tokens for Microsoft Graph, in all clouds, which people send here by
@@ -70,7 +71,7 @@ func (a *Authenticator) checkClaims(c claims, keyIssuer string) error {
 			return invalid(a.graphHint())
 		}
 		return invalid("The access token is for another API (aud). Request the scope api://" + a.cfg.ClientID + "/" + a.cfg.Scope + ".")
-	case !isGUID(c.tenantID):
+	case !syntax.IsGUID(c.tenantID):
 		return invalid("The access token names no tenant (tid).")
 	case c.version != "1.0" && c.version != "2.0":
 		return invalid("The access token's version (ver) is neither 1.0 nor 2.0.")
@@ -91,7 +92,7 @@ func (a *Authenticator) checkPolicy(c claims, u User) *Error {
 		return refuse("user_token_required", answers["user_token_required"].message)
 	case c.scope == "":
 		return refuse("user_token_required", "The token has no delegated permissions (scp): it is an application's own or an ID token. Send a signed-in user's access token.")
-	case !isGUID(c.objectID):
+	case !syntax.IsGUID(c.objectID):
 		return invalid("The access token names no user (oid).")
 	case c.subject == "":
 		return invalid("The access token has no subject (sub).")

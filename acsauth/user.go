@@ -46,7 +46,7 @@ func (u User) check() error {
 	if u.TenantID != "" && u.ObjectID != "" {
 		return nil
 	}
-	return internal(errors.New("the User lacks a TenantID or an ObjectID: nobody has checked a token, or UserFromContext returned false"))
+	return internal(detail{errors.New("the User lacks a TenantID or an ObjectID: nobody has checked a token, or UserFromContext returned false")})
 }
 
 func (u User) key() string { return u.TenantID + "/" + u.ObjectID }

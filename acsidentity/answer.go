@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // What the service may make us keep and print.
@@ -25,7 +27,7 @@ func (a *tokenAnswer) parse() (AccessToken, error) {
 	if a == nil {
 		return AccessToken{}, errors.New("the answer holds no access token")
 	}
-	if !isPrintable(a.Token) {
+	if !syntax.IsVisible(a.Token) {
 		return AccessToken{}, errors.New("the token in the answer is empty or malformed")
 	}
 	// RFC 3339 with zero to seven fractional digits, which time.Parse takes

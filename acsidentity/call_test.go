@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -247,6 +248,25 @@ func TestLog(t *testing.T) {
 				t.Errorf("%s: the log holds %s:\n%s", op.name, secret, &lines)
 			}
 		}
+	}
+}
+
+// Without a Logger the process's own gets the lines. It is the whole process's, so this
+// test does not run beside others.
+func TestLogByDefault(t *testing.T) {
+	var lines bytes.Buffer
+	before, output, flags := slog.Default(), log.Writer(), log.Flags()
+	t.Cleanup(func() {
+		slog.SetDefault(before)
+		log.SetOutput(output)
+		log.SetFlags(flags)
+	})
+	slog.SetDefault(slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if _, err := mustNew(t, listen(t, &acs{})).CreateIdentity(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(lines.String(), "operation=CreateIdentity") {
+		t.Errorf("the default logger got %q", &lines)
 	}
 }
 

@@ -39,8 +39,6 @@ var hostForm = regexp.MustCompile(`^[a-z0-9._:\[\]-]+$`)
 // Endpoint and Credential must be set; every other zero field stands for its
 // default.
 type Config struct {
-	_ struct{} // composite literals need field names
-
 	// ConnectionString is what the Azure portal shows under "Keys". It holds an
 	// access key: treat it as a secret.
 	ConnectionString string
@@ -77,7 +75,7 @@ type Config struct {
 	// must be right within five minutes. Default: time.Now.
 	Now func() time.Time
 	// Logger gets one line per attempt, at level debug: operation, status,
-	// duration and request ids. Default: nothing is logged.
+	// duration and request ids. Default: slog.Default().
 	Logger *slog.Logger
 	// MeterProvider and TracerProvider get the metric outbound.call.duration and
 	// a span for every attempt, which name neither address nor identity. Default:
@@ -122,31 +120,33 @@ func New(cfg Config) (*Client, error) {
 		attemptTimeout: cfg.AttemptTimeout,
 		retry:          httpx.DefaultRetry,
 		now:            cfg.Now,
-		logger:         cfg.Logger,
+		logger:         cmp.Or(cfg.Logger, slog.Default()),
 	}
 
-	switch separate := cfg.Endpoint != "" || cfg.Credential != (Credential{}); {
-	case cfg.ConnectionString != "" && separate:
+	whole, separate := cfg.ConnectionString != "", cfg.Endpoint != "" || cfg.Credential != (Credential{})
+	if whole && separate {
 		mistaken("Config.ConnectionString and Config.Endpoint with Config.Credential exclude each other: set one or the other")
-	case cfg.ConnectionString != "":
+	}
+	if whole {
 		endpoint, credential, errs := parseConnectionString(cfg.ConnectionString)
 		for _, err := range errs {
 			mistaken("Config.ConnectionString: %w", err)
 		}
 		c.endpoint, c.credential = endpoint, credential
-	case !separate:
+	} else if !separate {
 		mistaken("Config needs a ConnectionString, or an Endpoint and a Credential")
-	default:
-		var err error
-		if c.endpoint, err = parseEndpoint(cfg.Endpoint); err != nil {
+	}
+	if separate && (cfg.Endpoint != "" || !whole) {
+		endpoint, err := parseEndpoint(cfg.Endpoint)
+		if err != nil {
 			mistaken("Config.Endpoint %w", err)
 		}
-		if cfg.Credential == (Credential{}) {
-			mistaken("Config.Credential is missing: use AccessKey, BearerToken or CredentialFunc")
-		} else if cfg.Credential.err != nil {
-			mistaken("Config.Credential: %w", cfg.Credential.err)
-		}
-		c.credential = cfg.Credential
+		c.endpoint, c.credential = endpoint, cfg.Credential
+	}
+	if cfg.Credential != (Credential{}) && cfg.Credential.err != nil {
+		mistaken("Config.Credential: %w", cfg.Credential.err)
+	} else if separate && !whole && cfg.Credential == (Credential{}) {
+		mistaken("Config.Credential is missing: use AccessKey, BearerToken or CredentialFunc")
 	}
 
 	version := cmp.Or(cfg.APIVersion, DefaultAPIVersion)
@@ -169,9 +169,6 @@ func New(cfg Config) (*Client, error) {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	if c.logger == nil {
-		c.logger = slog.New(slog.DiscardHandler)
-	}
 
 	if len(mistakes) > 0 {
 		return nil, errors.Join(mistakes...)
@@ -181,7 +178,8 @@ func New(cfg Config) (*Client, error) {
 
 // Endpoint returns the normalised address of the resource, such as
 // https://contoso.europe.communication.azure.com: host in lower case, no default
-// port, no trailing slash.
+// port, no trailing slash. A client application needs it besides a token, to make
+// ACS's own client for chats, say.
 func (c *Client) Endpoint() string { return c.endpoint.String() }
 
 // Host returns the host of the resource in lower case, with its port unless that

@@ -35,6 +35,21 @@ func TestNewReportsMistakes(t *testing.T) {
 		"version without a lifetime": {acsidentity.Config{Endpoint: endpoint, Credential: good, APIVersion: "2022-06-01"}, []string{"too old"}},
 		"negative time-out":          {acsidentity.Config{Endpoint: endpoint, Credential: good, AttemptTimeout: -1}, []string{"Config.AttemptTimeout"}},
 		"many retries":               {acsidentity.Config{Endpoint: endpoint, Credential: good, MaxRetries: 11}, []string{"Config.MaxRetries must be at most 10"}},
+		"both ways, and each is wrong": {
+			acsidentity.Config{ConnectionString: "endpoint=ftp://h", Endpoint: "ftp://h", Credential: acsidentity.AccessKey("s3cret!")},
+			[]string{"exclude each other", "ConnectionString: endpoint must use https", "ConnectionString: accesskey is missing", "Config.Endpoint must use https", "Config.Credential: the access key is not standard base64"},
+		},
+		"a connection string with mistakes, and an endpoint": {
+			acsidentity.Config{ConnectionString: "accesskey=s3cret!", Endpoint: endpoint},
+			[]string{"exclude each other", "ConnectionString: endpoint is missing", "not standard base64"},
+		},
+		"a connection string with mistakes, and a credential": {
+			acsidentity.Config{ConnectionString: "accesskey=s3cret!", Credential: good},
+			[]string{"exclude each other", "ConnectionString: endpoint is missing", "not standard base64"},
+		},
+		"neither endpoint nor a usable credential": {
+			acsidentity.Config{Credential: acsidentity.AccessKey("s3cret!")}, []string{"Config.Endpoint is missing", "not standard base64"},
+		},
 		"everything at once": {
 			acsidentity.Config{ConnectionString: "endpoint=ftp://h;accesskey=s3cret!", APIVersion: "1", AttemptTimeout: -1, MaxRetries: 99},
 			[]string{"endpoint must use https", "not standard base64", "Config.APIVersion", "Config.AttemptTimeout", "Config.MaxRetries"},

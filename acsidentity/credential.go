@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // EntraScope is the scope of the Microsoft Entra access tokens that ACS accepts
@@ -62,10 +63,10 @@ func AccessKey(base64Key string) Credential {
 //
 // next is asked before every attempt, so it should remember what is slow to get,
 // and may be called by several goroutines at once. refused is the zero
-// Credential, or one of next that the service has just refused. In the latter
-// case next should find out whether there is another one: if it returns any but
-// refused, the call is tried once more, and fails otherwise. Errors of next are
-// treated as those of the function given to [BearerToken].
+// Credential, or one that next returned and the service has just refused. In the
+// latter case next should find out whether there is another one: if it returns
+// anything but refused, the call is tried once more, and fails otherwise. Errors of
+// next are treated as those of the function given to [BearerToken].
 func CredentialFunc(next func(ctx context.Context, refused Credential) (Credential, error)) Credential {
 	if next == nil {
 		return Credential{&proof{err: errors.New("the function given to CredentialFunc is nil")}}
@@ -100,7 +101,9 @@ func (c Credential) current(ctx context.Context, refused Credential) (Credential
 //
 // An error of token ends the call: no further attempt is made. The FailureKind
 // of the resulting [Error] is that of the cause if it has one, "timeout" if time
-// ran out, and otherwise "unavailable".
+// ran out, and otherwise "unavailable". The error's text becomes part of the Error's,
+// so it must hold no secret; those of azidentity repeat what Microsoft Entra ID, or a
+// proxy before it, has answered.
 func BearerToken(token func(context.Context) (accessToken string, err error)) Credential {
 	if token == nil {
 		return Credential{&proof{err: errors.New("the function given to BearerToken is nil")}}
@@ -110,7 +113,7 @@ func BearerToken(token func(context.Context) (accessToken string, err error)) Cr
 		if err != nil {
 			return fmt.Errorf("no bearer token: %w", err)
 		}
-		if !isPrintable(t) {
+		if !syntax.IsVisible(t) {
 			return failure{httpx.KindMisconfigured, "the bearer token is empty or holds characters that no token has"}
 		}
 		req.Header.Set("Authorization", "Bearer "+t)
@@ -124,15 +127,4 @@ func decodeKey(encoded string) ([]byte, error) {
 		return nil, failure{httpx.KindMisconfigured, "the access key is not standard base64 with padding; copy it as the Azure portal shows it"}
 	}
 	return key, nil
-}
-
-// isPrintable reports whether s is a non-empty run of printable ASCII without
-// spaces: the form of ids, tokens and codes.
-func isPrintable(s string) bool {
-	for i := range len(s) {
-		if s[i]-'!' > '~'-'!' {
-			return false
-		}
-	}
-	return s != ""
 }

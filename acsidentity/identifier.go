@@ -3,7 +3,7 @@ package acsidentity
 import (
 	"strings"
 
-	"github.com/google/uuid"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // A Kind says what an [Identifier] stands for. The values are those that the ACS
@@ -95,7 +95,7 @@ func ParseRawID(rawID string) Identifier {
 			}
 		}
 		i := Identifier{Kind: KindCommunicationUser, ID: rawID}
-		if len(parts) > 1 && isGUID(parts[0]) {
+		if len(parts) > 1 && syntax.IsGUID(parts[0]) {
 			i.ResourceID = parts[0]
 		}
 		return i
@@ -141,5 +141,3 @@ func orOrgID(c Cloud) string {
 	}
 	return "orgid"
 }
-
-func isGUID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // maxID bounds an identity id; real ones have 81 characters, or about 160 if
@@ -37,9 +38,9 @@ func (c *Client) CreateIdentity(ctx context.Context) (id string, err error) {
 }
 
 // CreateIdentityWithToken creates an identity together with its first token, in
-// one call. Besides what is said of [Client.CreateIdentity]: an answer that
-// holds an id but no usable token is an error that matches [ErrOutcomeUnknown],
-// and id is then that of the identity, to be used or deleted.
+// one call. What [Client.CreateIdentity] says goes for it too. If the answer holds
+// an id but no usable token, the error matches [ErrOutcomeUnknown], and id is that
+// of the identity, to be used or deleted.
 func (c *Client) CreateIdentityWithToken(ctx context.Context, o TokenOptions) (id string, t AccessToken, err error) {
 	const operation = "CreateIdentityWithToken"
 	if err := o.Validate(); err != nil {
@@ -160,7 +161,7 @@ func validateID(id string) error {
 	if id == "" {
 		return failure{httpx.KindUnusable, "the identity id is empty"}
 	}
-	if len(id) > maxID || !isPrintable(id) || id == "." || id == ".." || strings.ContainsAny(id, `/\`) {
+	if len(id) > maxID || !syntax.IsVisible(id) || id == "." || id == ".." || strings.ContainsAny(id, `/\`) {
 		return failure{httpx.KindUnusable, "the identity id is malformed: it must look like 8:acs:<resource>_<guid>"}
 	}
 	return nil

@@ -92,7 +92,7 @@ func (o TokenOptions) appendRequest(text []byte) []byte {
 // stands in an unexported field of another struct, which fmt prints without
 // asking; encoding it as JSON does not.
 type AccessToken struct {
-	Token     string    // for ACS's client SDKs, which need not be told what is in it
+	Token     string    // opaque: for the ACS client libraries
 	ExpiresOn time.Time // in UTC
 }
 

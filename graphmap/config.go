@@ -142,7 +142,9 @@ func New(cfg Config) (*Mapper, error) {
 	if cfg.ExtensionName == "" {
 		cfg.ExtensionName = defaultExtensionName
 	}
-	checkExtensionName(cfg.ExtensionName, wrong)
+	if err := checkExtensionName(cfg.ExtensionName); err != nil {
+		wrong("%w", err)
+	}
 	if cfg.CurrentKeys != nil && len(cfg.Keys) > 0 {
 		wrong("Keys cannot be set along with CurrentKeys, which replaces them")
 	} else if cfg.CurrentKeys != nil {
@@ -193,14 +195,24 @@ type complain func(format string, args ...any)
 
 var extensionNames = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]{0,127}$`)
 
-func checkExtensionName(name string, wrong complain) {
+// CheckExtensionName reports what [New] would report about the name of an extension,
+// for programs that look at their settings one by one.
+func CheckExtensionName(name string) error {
+	if err := checkExtensionName(name); err != nil {
+		return fmt.Errorf("graphmap: %w", err)
+	}
+	return nil
+}
+
+func checkExtensionName(name string) error {
 	lower := strings.ToLower(name)
 	switch {
 	case !extensionNames.MatchString(name):
-		wrong("ExtensionName must be a letter, followed by at most 127 letters, digits, dots, hyphens and underscores")
+		return errors.New("ExtensionName must be a letter, followed by at most 127 letters, digits, dots, hyphens and underscores")
 	case strings.HasPrefix(lower, "com.microsoft"), strings.HasPrefix(lower, "com.onmicrosoft"):
-		wrong("ExtensionName must not begin with com.microsoft or com.onmicrosoft, which Graph reserves: use a domain of your own")
+		return errors.New("ExtensionName must not begin with com.microsoft or com.onmicrosoft, which Graph reserves: use a domain of your own")
 	}
+	return nil
 }
 
 func checkSigning(cfg Config, wrong complain) {

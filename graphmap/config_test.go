@@ -103,6 +103,23 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}
 }
 
+// A program can look at the name alone, by the rules of New.
+func TestCheckExtensionName(t *testing.T) {
+	t.Parallel()
+	for name, ok := range map[string]bool{
+		"com.contoso.identityMapping": true, "a": true, "a" + strings.Repeat("1", 127): true, "com.contoso.microsoft": true,
+		"": false, "1": false, "a b": false, "a/b": false, "a" + strings.Repeat("1", 128): false, "COM.Microsoft.x": false, "com.onmicrosoft.x": false,
+	} {
+		err := graphmap.CheckExtensionName(name)
+		if (err == nil) != ok || err != nil && !strings.HasPrefix(err.Error(), "graphmap: ExtensionName must ") {
+			t.Errorf("%q: %v", name, err)
+		}
+		if _, other := graphmap.New(graphmap.Config{Tokens: &fakeTokens{}, Keys: [][]byte{key1}, ExtensionName: name}); name != "" && (other == nil) != ok {
+			t.Errorf("New with %q: %v", name, other)
+		}
+	}
+}
+
 func TestNewCopiesKeys(t *testing.T) {
 	t.Parallel()
 	g := newGraph(t)

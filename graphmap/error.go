@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/microsoftgraph/msgraph-sdk-go/models/odataerrors"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // An Error is a request that Microsoft Graph refused, or left without a usable
@@ -185,7 +185,7 @@ func (op *operation) refusal(r response) *Error {
 	e := &Error{
 		Operation:       op.name,
 		StatusCode:      r.status,
-		RequestID:       identifier(r.header.Get("request-id")),
+		RequestID:       syntax.Code(r.header.Get("request-id")),
 		ClientRequestID: op.requestID,
 		Claims:          r.claims(),
 	}
@@ -196,9 +196,9 @@ func (op *operation) refusal(r response) *Error {
 	if answer, err := decode[*odataerrors.ODataError](r.body, odataerrors.CreateODataErrorFromDiscriminatorValue); err == nil {
 		// Never answer.Error(): it dereferences a message that need not be there.
 		if main := answer.GetErrorEscaped(); main != nil {
-			e.Code, message = identifier(value(main.GetCode())), value(main.GetMessage())
+			e.Code, message = syntax.Code(value(main.GetCode())), value(main.GetMessage())
 			if inner := main.GetInnerError(); inner != nil && e.RequestID == "" {
-				e.RequestID = identifier(value(inner.GetRequestId()))
+				e.RequestID = syntax.Code(value(inner.GetRequestId()))
 			}
 		}
 	}
@@ -219,21 +219,11 @@ func (op *operation) nonsense(r response, err error) *Error {
 	return &Error{
 		Operation:       op.name,
 		StatusCode:      r.status,
-		RequestID:       identifier(r.header.Get("request-id")),
+		RequestID:       syntax.Code(r.header.Get("request-id")),
 		ClientRequestID: op.requestID,
 		Err:             err,
 		verdict:         verdict{kind: httpx.KindUnusable},
 	}
-}
-
-var identifiers = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
-// identifier returns s if it looks like a code or an id, and is thus fit to print.
-func identifier(s string) string {
-	if identifiers.MatchString(s) {
-		return s
-	}
-	return ""
 }
 
 func value(s *string) string {

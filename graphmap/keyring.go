@@ -40,7 +40,8 @@ func newKeyring(secrets [][]byte) *keyring {
 }
 
 // CheckKeys reports what [New] would report about keys, and that there are none: so
-// that Config.CurrentKeys can stay with those that it has.
+// that Config.CurrentKeys can stay with those that it has, and programs can look at
+// their settings one by one.
 func CheckKeys(keys [][]byte) error {
 	if len(keys) == 0 {
 		return errors.New("graphmap: there are no Keys")

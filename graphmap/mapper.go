@@ -10,6 +10,7 @@ import (
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // A Mapper keeps the mapping from a user to their ACS identity in an open
@@ -149,9 +150,14 @@ func (op *operation) judge(e *extension) (acsID string, stale bool, err error) {
 	}
 }
 
-func invalid(reason string) error {
-	return fmt.Errorf("graphmap: %w: %s", acsauth.ErrMappingInvalid, reason)
+// invalid is why a mapping is not trusted.
+type invalid string
+
+func (reason invalid) Error() string {
+	return "graphmap: " + acsauth.ErrMappingInvalid.Error() + ": " + string(reason)
 }
+
+func (invalid) Unwrap() error { return acsauth.ErrMappingInvalid }
 
 // isCorrupt reports whether judge's error means that an extension without an
 // identity is in the way.
@@ -164,7 +170,7 @@ func isCorrupt(e *extension, err error) bool {
 func wellFormed(s string) bool {
 	for _, prefix := range []string{"8:acs:", "8:dod-acs:", "8:gcch-acs:"} {
 		if rest, ok := strings.CutPrefix(s, prefix); ok {
-			return printable(rest)
+			return syntax.IsVisible(rest)
 		}
 	}
 	return false

@@ -10,6 +10,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // An operation is one call of a Mapper's method: a token of the user, and the
@@ -26,7 +27,7 @@ type operation struct {
 
 // begin starts an operation with a token for Graph.
 func (m *Mapper) begin(ctx context.Context, name string, u acsauth.User) (*operation, error) {
-	if !printable(u.TenantID) || !printable(u.ObjectID) {
+	if !syntax.IsVisible(u.TenantID) || !syntax.IsVisible(u.ObjectID) {
 		return nil, fmt.Errorf("graphmap: %s: the user has no tenant id or no object id", name)
 	}
 	keys, err := m.keys()
@@ -42,7 +43,7 @@ func (op *operation) authenticate(ctx context.Context, claims string) error {
 	if err != nil {
 		return fmt.Errorf("graphmap: %s: getting a token for Microsoft Graph: %w", op.name, err)
 	}
-	if !printable(token) {
+	if !syntax.IsVisible(token) {
 		return fmt.Errorf("graphmap: %s: the TokenSource returned an empty or malformed token", op.name)
 	}
 	op.token = token
@@ -147,9 +148,4 @@ func (op *operation) named(method abstractions.HttpMethod, body []byte) request 
 func isAbsent(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.absent
-}
-
-// printable reports whether s is not empty and consists of visible ASCII.
-func printable(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }

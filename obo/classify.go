@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 const (
@@ -17,7 +18,8 @@ const (
 	maxClaims = 8 << 10
 	// maxErrorCodes bounds what an Error repeats; real answers hold one to three.
 	maxErrorCodes = 8
-	// malformedToken is the number of a JWT that cannot be read, whoever's it is.
+	// malformedToken is the number of a JWT that cannot be read: the caller's, or our
+	// own client assertion.
 	malformedToken = 50027
 	// maxRetryAfter bounds how long an answer can keep a tenant waiting.
 	maxRetryAfter = 10 * time.Minute
@@ -209,7 +211,7 @@ func errorName(s string) string {
 }
 
 func guidOrNothing(s string) string {
-	if isGUID(s) {
+	if syntax.IsGUID(s) {
 		return s
 	}
 	return ""

@@ -12,6 +12,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/lru"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // failureMemory is how long an answer is remembered that only the user or an
@@ -54,7 +55,7 @@ func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) 
 		return "", gone(ctx)
 	}
 	// The tenant becomes part of an address.
-	if !isGUID(tenantID) {
+	if !syntax.IsGUID(tenantID) {
 		return "", &Error{Kind: httpx.KindInvalidAssertion, Err: errors.New("the tenant id is not a GUID")}
 	}
 	if assertion == "" {

@@ -10,13 +10,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/lru"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // What a zero field of [Config] means.
@@ -30,8 +30,6 @@ const (
 
 // Config says which application exchanges tokens, and for what. [New] copies it.
 type Config struct {
-	_ struct{} // keyed literals only
-
 	// ClientID is the application (client) id of the API that the callers'
 	// tokens are meant for, a GUID. Required.
 	ClientID string
@@ -48,7 +46,7 @@ type Config struct {
 	// See https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud.
 	AuthorityHost string
 
-	// Scopes are what is asked for; all of one resource. Default:
+	// Scopes are what is asked for, all of them of one resource. Default:
 	// https://graph.microsoft.com/.default, which is everything on Microsoft
 	// Graph that the application has been granted. The scopes openid, profile
 	// and offline_access are refused: MSAL adds them itself.
@@ -97,7 +95,7 @@ func New(cfg Config) (*Client, error) {
 	if now == nil {
 		now = time.Now
 	}
-	if !isGUID(cfg.ClientID) {
+	if !syntax.IsGUID(cfg.ClientID) {
 		report("ClientID", "must be the application (client) id, a GUID such as 11111111-2222-3333-4444-555555555555")
 	}
 	if err := cfg.Credential.Check(now()); err != nil {
@@ -179,13 +177,8 @@ func checkScope(scope string) error {
 	case "openid", "profile", "offline_access":
 		return errors.New("asks for sign-in, not for a resource; leave it out, MSAL adds it")
 	}
-	if strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+	if !syntax.IsVisible(scope) {
 		return errors.New("must be one scope of printable ASCII characters, without spaces")
 	}
 	return nil
-}
-
-// isGUID reports whether s is a GUID in its usual form, 8-4-4-4-12 hex digits.
-func isGUID(s string) bool {
-	return len(s) == 36 && uuid.Validate(s) == nil
 }

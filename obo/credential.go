@@ -100,7 +100,7 @@ func Certificate(pem []byte) Credential {
 // under a context that ends with the attempt; it should remember what is slow to
 // get. Its error becomes the cause of an [*Error] and appears in its text, so it
 // must hold no secret. The kind is "unavailable", and the exchange is retried
-// once, as after any passing failure; but an error with a method
+// once, as after any transient failure; but an error with a method
 // FailureKind() string that returns "misconfigured" keeps that kind.
 func ClientAssertion(f func(ctx context.Context, r AssertionRequest) (string, error)) Credential {
 	return newCredential(func(time.Time) (confidential.Credential, error) {
@@ -136,9 +136,9 @@ type AssertionRequest struct {
 //
 // f is called once per attempt, possibly by many goroutines at once, under a
 // context that ends with the attempt; it should remember what is slow to get.
-// refused is the zero Credential, or one of f that Microsoft Entra ID has just
-// refused. In the latter case f should find out whether there is another one:
-// if it returns any but refused, the exchange is tried once more, and fails
+// refused is the zero Credential, or one that f returned and Microsoft Entra ID has
+// just refused. In the latter case f should find out whether there is another one:
+// if it returns anything but refused, the exchange is tried once more, and fails
 // otherwise. An error of f is treated as one of a [ClientAssertion] function.
 func CredentialFunc(f func(ctx context.Context, refused Credential) (Credential, error)) Credential {
 	if f == nil {

@@ -31,7 +31,7 @@
 //     Entra ID is asked once. A caller who goes away disturbs no other.
 //   - A secret or certificate can be replaced while the program runs, see
 //     [CredentialFunc], without a failed exchange and without new tokens.
-//   - A passing failure is retried once. A tenant that is being throttled is left
+//   - A transient failure is retried once. A tenant that is being throttled is left
 //     alone for as long as Microsoft Entra ID asked for, and an answer that only
 //     the user or an administrator can change is remembered for 30 seconds.
 //

@@ -50,7 +50,7 @@ type Error struct {
 	ErrorCodes []int
 
 	// Claims is the claims challenge, a JSON object without white space of at
-	// most 8 KiB. It is set exactly if Kind is claims_challenge.
+	// most 8 KiB. It is set if and only if Kind is claims_challenge.
 	// See https://learn.microsoft.com/entra/identity-platform/claims-challenge.
 	Claims string
 

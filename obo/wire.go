@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // A wire is what MSAL sends its requests through, for one attempt. It answers
@@ -114,8 +115,7 @@ func parseGrant(body []byte) (grant, bool) {
 	if err != nil || seconds <= int64(earlyExpiry/time.Second) || seconds > most || !strings.EqualFold(g.TokenType, "Bearer") {
 		return grant{}, false
 	}
-	unfit := func(r rune) bool { return r <= ' ' || r >= 0x7f } // for an Authorization header
-	if g.AccessToken == "" || strings.ContainsFunc(g.AccessToken, unfit) {
+	if !syntax.IsVisible(g.AccessToken) { // and thus unfit for a header
 		return grant{}, false
 	}
 	return grant{token: g.AccessToken, validFor: time.Duration(seconds) * time.Second}, true

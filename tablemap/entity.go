@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 const (
@@ -152,7 +153,7 @@ func (e entity) entry(k keyspace) (acsauth.JournalEntry, bool) {
 // wellFormed reports whether s may be an ACS identity: visible ASCII, and not
 // endless. Nothing else is stored, so that nothing is changed in storing it.
 func wellFormed(s string) bool {
-	return s != "" && len(s) <= maxACSID && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+	return len(s) <= maxACSID && syntax.IsVisible(s)
 }
 
 func (e entity) encode() []byte {

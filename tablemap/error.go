@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // An Error is a request that the Table service refused, or left without a usable
@@ -119,8 +119,8 @@ func (m *Mapper) failure(operation string, err error) (*Error, http.Header) {
 		return e, nil
 	}
 	header := answer.RawResponse.Header
-	e.StatusCode, e.Code = answer.StatusCode, identifier(answer.ErrorCode)
-	e.RequestID = identifier(header.Get("x-ms-request-id"))
+	e.StatusCode, e.Code = answer.StatusCode, syntax.Code(answer.ErrorCode)
+	e.RequestID = syntax.Code(header.Get("x-ms-request-id"))
 	e.RetryAfter, _ = httpx.RetryAfter(header, m.now())
 	e.verdict = judgeAnswer(e.StatusCode, e.Code)
 	return e, header
@@ -210,14 +210,4 @@ func isAbsent(err error) bool {
 // table may be on its way out instead, which shows when the entity is read.
 func isConflict(err error) bool {
 	return answers(err, http.StatusConflict) && !answers(err, http.StatusConflict, aztables.TableBeingDeleted)
-}
-
-var identifiers = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
-// identifier returns s if it looks like a code or an id, and is thus fit to print.
-func identifier(s string) string {
-	if identifiers.MatchString(s) {
-		return s
-	}
-	return ""
 }

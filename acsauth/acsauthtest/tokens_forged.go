@@ -41,6 +41,7 @@ func (m *mint) badHeaders() []TokenCase {
 		malformed("white space in the token", alone, "Bearer "+m.parts[0]+". "+m.parts[1]+"."+m.parts[2]),
 		malformed("characters that no token has", alone, "Bearer "+m.token+"%00"),
 		malformed("characters that are no ASCII", alone, "Bearer "+m.token+"\u00e9"),
+		malformed("two tokens, together longer than 16 KiB", alone, "Bearer "+m.token+" "+strings.Repeat("x", maxToken)),
 		malformed("two headers", "one server may read the first, another the last", good, "Bearer "+m.claim("uti", nil)),
 		malformed("the same header twice", "there is exactly one", good, good),
 		malformed("two headers of which one is no token", "there is exactly one", "Basic dXNlcjpwYXNzd29yZA==", good),

@@ -94,18 +94,19 @@ func compose(s *settings, around surroundings, p *problems) parts {
 
 func newAuthenticator(s *settings, around surroundings, p *problems) *acsauth.Authenticator {
 	authenticator, err := acsauth.NewAuthenticator(acsauth.AuthenticatorConfig{
-		TenantID:       s.tenantID,
-		ClientID:       s.clientID,
-		AuthorityHost:  s.authorityHost,
-		AllowedTenants: s.allowedTenants,
-		Audiences:      s.audiences,
-		Scope:          s.requiredScope,
-		AllowedClients: s.allowedClients,
-		TeamsClients:   s.teamsClients,
-		DebugErrors:    s.debugErrors,
-		HTTPClient:     around.client,
-		Logger:         around.logger,
-		Telemetry:      around.telemetry(),
+		TenantID:            s.tenantID,
+		ClientID:            s.clientID,
+		AuthorityHost:       s.authorityHost,
+		AllowedTenants:      s.allowedTenants,
+		Audiences:           s.audiences,
+		Scope:               s.requiredScope,
+		AllowedClients:      s.allowedClients,
+		TeamsClients:        s.teamsClients,
+		TeamsClientsSetting: "TEAMS_CLIENT_IDS",
+		DebugErrors:         s.debugErrors,
+		HTTPClient:          around.client,
+		Logger:              around.logger,
+		Telemetry:           around.telemetry(),
 	})
 	if err != nil {
 		p.blame(err, map[string]string{
@@ -176,14 +177,12 @@ func newGraphMapper(s *settings, c *credential, around surroundings, p *problems
 	mapper, err := graphmap.New(cfg)
 	if err != nil {
 		p.blame(err, map[string]string{
-			"Tokens":             "", // reported by newTokens
-			"Keys must be empty": "", // reported by settings.check
-			"BaseURL":            "GRAPH_BASE_URL",
-			"ExtensionName":      "GRAPH_EXTENSION_NAME",
-			"Keys":               "GRAPH_MAPPING_KEYS",
-			"Unsigned":           "GRAPH_UNSIGNED_MAPPINGS",
-			"AdoptUntil":         "GRAPH_ADOPT_UNTIL",
-			"AttemptTimeout":     "UPSTREAM_TIMEOUT",
+			"Tokens":         "", // reported by newTokens
+			"Keys":           "", // reported by mappingKeys or settings.check
+			"BaseURL":        "GRAPH_BASE_URL",
+			"Unsigned":       "GRAPH_UNSIGNED_MAPPINGS",
+			"AdoptUntil":     "GRAPH_ADOPT_UNTIL",
+			"AttemptTimeout": "UPSTREAM_TIMEOUT",
 		})
 		return nil
 	}

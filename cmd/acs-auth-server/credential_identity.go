@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -54,7 +55,7 @@ func directClient() *http.Client {
 // or as a scope with "/.default" at its end.
 func (m *managedIdentity) tokensFor(resource string, s *settings, around surroundings) *appTokens {
 	return &appTokens{
-		of:      "the managed identity",
+		of:      theManagedIdentity,
 		timeout: s.upstreamTimeout,
 		logger:  around.logger,
 		acquire: func(ctx context.Context) (appToken, error) {
@@ -78,8 +79,11 @@ func (m *managedIdentity) tokensFor(resource string, s *settings, around surroun
 	}
 }
 
-// identityEndpoint is what errors call it.
-const identityEndpoint = "the platform's endpoint for managed identities"
+// What errors call it, and where its tokens come from.
+const (
+	theManagedIdentity = "the managed identity"
+	identityEndpoint   = "the platform's endpoint for managed identities"
+)
 
 // identityRefused reads an error answer. Its body is for people, and differs from
 // platform to platform.
@@ -103,7 +107,8 @@ func identityRefused(answer *http.Response) *signInError {
 }
 
 // An identityClient is what MSAL sends its requests to the platform through. It
-// bounds the answers. Retries are MSAL's.
+// bounds the answers, and refuses tokens of no use, which MSAL would keep. Retries are
+// MSAL's.
 type identityClient struct{ client *http.Client }
 
 // Do implements MSAL's HTTPClient.
@@ -116,6 +121,14 @@ func (c *identityClient) Do(r *http.Request) (*http.Response, error) {
 	httpx.Drain(answer.Body)
 	if err != nil {
 		return nil, unanswered(r.Context(), identityEndpoint, err)
+	}
+	var granted struct {
+		Token *string `json:"access_token"`
+	}
+	if json.Unmarshal(body, &granted) == nil && granted.Token != nil && answer.StatusCode == http.StatusOK {
+		if err := checkToken(theManagedIdentity, *granted.Token); err != nil {
+			return nil, err
+		}
 	}
 	answer.Body = io.NopCloser(bytes.NewReader(body))
 	return answer, nil

@@ -55,17 +55,15 @@ func followAccessKey(s *settings, cfg *acsidentity.Config, around surroundings) 
 // followAccessKey does.
 func followMappingKeys(s *settings, cfg *graphmap.Config, around surroundings) {
 	const setting = "GRAPH_MAPPING_KEYS"
-	if _, fromFile := s.files[setting]; !fromFile || graphmap.CheckKeys(cfg.Keys) != nil || cfg.Unsigned == graphmap.TrustUnsigned {
+	if _, fromFile := s.files[setting]; !fromFile || len(cfg.Keys) == 0 || cfg.Unsigned == graphmap.TrustUnsigned {
 		return
 	}
-	parse := keys(func(s *settings) *[]acsauth.Secret { return &s.mappingKeys })
 	ring, err := follow(s, setting, "", around, func(text string) ([][]byte, error) {
 		var parsed settings
-		if err := parse(&parsed, text); err != nil {
+		if err := mappingKeys(&parsed, text); err != nil {
 			return nil, fmt.Errorf("it %w", err)
 		}
-		ring := bytesOf(parsed.mappingKeys)
-		return ring, graphmap.CheckKeys(ring)
+		return bytesOf(parsed.mappingKeys), nil
 	})
 	if err != nil {
 		return // it has changed at this very moment: what was read before is good

@@ -20,11 +20,4 @@ func (s *server) setHeaders(h http.Header) {
 	if s.parts.keyPair != nil {
 		h.Set("Strict-Transport-Security", hsts)
 	}
-	// A client that is told leaves of its own accord, with its request answered,
-	// for a server that stays (HTTP/2 has GOAWAY for that, which net/http makes of
-	// it). http.Server.SetKeepAlivesEnabled would tell it too, but also close idle
-	// connections at once, and so fail requests that are just being sent on them.
-	if s.ending.Err() != nil {
-		h.Set("Connection", "close")
-	}
 }

@@ -43,6 +43,7 @@ func (s *server) handler() http.Handler {
 		metrics = s.serveMetrics
 	}
 	root := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w = &answerWriter{ResponseWriter: w, request: r, ending: s.ending}
 		s.setHeaders(w.Header())
 		switch r.URL.Path {
 		case healthPath:
@@ -57,7 +58,19 @@ func (s *server) handler() http.Handler {
 			api.ServeHTTP(w, r)
 		}
 	})
-	return traceRequests(acsauth.WithRequestID(logAccess(root, s.route, s.logger)), s.route, s.telemetry.tracerProvider())
+	return onlyPlainPaths(traceRequests(acsauth.WithRequestID(logAccess(root, s.route, s.logger)), s.route, s.telemetry.tracerProvider()))
+}
+
+// onlyPlainPaths leaves paths as they were sent, if characters are encoded in them that
+// need not be: such a path is none of ours, for whoever filters paths before us does not
+// see it as one.
+func onlyPlainPaths(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawPath != "" {
+			r.URL.Path = r.URL.RawPath
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // route names the endpoint at a path; "" if there is none.
@@ -144,13 +157,16 @@ func (s *server) close(ctx context.Context, web *http.Server, timeout time.Durat
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	defer s.telemetry.end(ctx)
+	var mishaps []error
 	if err := web.Shutdown(ctx); err != nil {
 		_ = web.Close() // what is left is cut off
-		return fmt.Errorf("requests were cut off, because they did not end within SHUTDOWN_TIMEOUT: %w", err)
+		mishaps = append(mishaps, fmt.Errorf("requests were cut off, because they did not end within SHUTDOWN_TIMEOUT: %w", err))
 	}
 	if err := s.parts.service.Close(ctx); err != nil {
-		return fmt.Errorf("operations did not end within SHUTDOWN_TIMEOUT, and may leave ACS identities behind that the log reports: %w", err)
+		mishaps = append(mishaps, fmt.Errorf("operations did not end within SHUTDOWN_TIMEOUT, and may leave ACS identities behind that the log reports: %w", err))
 	}
-	s.logger.InfoContext(ctx, "shut down")
-	return nil
+	if len(mishaps) == 0 {
+		s.logger.InfoContext(ctx, "shut down")
+	}
+	return errors.Join(mishaps...)
 }

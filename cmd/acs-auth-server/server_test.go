@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"net"
 	"net/http"
 	"strings"
@@ -38,6 +37,9 @@ func TestRouting(t *testing.T) {
 		{"GET", "/api/./user", 404, ""},
 		{"GET", "/x/../healthz", 404, ""},
 		{"GET", "/api/user/", 404, ""},
+		{"GET", "/%68ealthz", 404, ""},
+		{"POST", "/api/%75ser", 404, ""},
+		{"POST", "/api%2Fuser", 404, ""},
 		{"GET", "/api/user", 404, ""}, // there is no mapping
 		{"PUT", "/api/user", 405, "DELETE, GET, POST"},
 		{"HEAD", "/api/token", 405, "GET"},
@@ -50,7 +52,10 @@ func TestRouting(t *testing.T) {
 		if got.status != test.status || got.header.Get("Allow") != test.allow {
 			t.Errorf("%s %s: status %d, Allow %q, want %d, %q: %s", test.method, test.path, got.status, got.header.Get("Allow"), test.status, test.allow, got.body)
 		}
-		want := map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "", "Location": ""}
+		want := map[string]string{
+			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "", "Location": "",
+			"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+		}
 		for name, text := range want {
 			if got.header.Get(name) != text {
 				t.Errorf("%s %s: %s: %q, want %q", test.method, test.path, name, got.header.Get(name), text)
@@ -62,6 +67,23 @@ func TestRouting(t *testing.T) {
 	}
 	if got := call(t, "GET", url+"/healthz", "X-Request-Id: mine-1"); got.header.Get("X-Request-Id") != "mine-1" {
 		t.Errorf("X-Request-Id is %q", got.header.Get("X-Request-Id"))
+	}
+}
+
+// Messages name this server's endpoints and settings.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	c, _ := startCloud(t)
+	user := c.Entra.AddUser(cloud.User{Name: "Bob"})
+	header := []string{bearer(c.Entra.UserToken(user, cloud.TokenOptions{})), "teams-user-aad-token: " + c.Entra.TeamsToken(user, cloud.TokenOptions{ClientID: c.SPAClientID})}
+	url := startAgainst(t, c, nil).url
+	for path, want := range map[string]string{
+		"/api/user":        "No ACS identity is mapped to this user. Create one with POST /api/user.",
+		"/api/token/teams": "acquired by the application " + c.SPAClientID + ", which is not among those whose tokens may be exchanged (TEAMS_CLIENT_IDS).",
+	} {
+		if got := call(t, "GET", url+path, header...); !strings.Contains(got.body, want) {
+			t.Errorf("GET %s: %s; want %q", path, got.body, want)
+		}
 	}
 }
 
@@ -165,35 +187,6 @@ func TestGracefulShutdown(t *testing.T) {
 		t.Errorf("exit status %d:\n%s", status, r.stderr)
 	}
 	r.stderr.line(t, `"shut down"`)
-}
-
-// An operation is finished even if its caller has gone away.
-func TestShutdownFinishesOperations(t *testing.T) {
-	t.Parallel()
-	c, token := startCloud(t)
-	held := make(chan struct{})
-	release := c.Inject(cloud.Fault{Op: cloud.OpACSCreate, Times: 1, Do: func() { close(held) }, Hang: true})
-	r := startAgainst(t, c, nil)
-	ctx, hangUp := context.WithCancel(t.Context())
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		if got, err := try(ctx, "POST", r.url+"/api/user", bearer(token)); err == nil {
-			t.Errorf("status %d: %s", got.status, got.body)
-		}
-	}()
-	<-held
-	hangUp()
-	<-gone
-	r.end()
-	r.stderr.line(t, "shutting down")
-	release()
-	if status := r.wait(t); status != exitOK {
-		t.Errorf("exit status %d:\n%s", status, r.stderr)
-	}
-	if lines := logLines(t, r.stderr.String(), "identity report closed"); len(lines) != 1 || lines[0]["outcome"] != "mapped" {
-		t.Errorf("the identity is not mapped: %v", lines)
-	}
 }
 
 // Ending takes no longer than SHUTDOWN_TIMEOUT.

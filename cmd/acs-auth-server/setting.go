@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // A setting is one row of the table of settings.
@@ -94,7 +94,7 @@ func serviceURL(field func(*settings) *string) func(*settings, string) error {
 // scope takes one scope to ask for.
 func scope(field func(*settings) *string) func(*settings, string) error {
 	return func(s *settings, value string) error {
-		if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		if !syntax.IsVisible(value) {
 			return errors.New("must be one scope of printable ASCII characters, without spaces")
 		}
 		if u, err := url.Parse(value); err != nil || u.User != nil {
@@ -180,22 +180,6 @@ func instant(field func(*settings) *time.Time) func(*settings, string) error {
 			return errors.New("must be a time in the form of RFC 3339, with its offset from UTC")
 		}
 		*field(s) = at
-		return nil
-	}
-}
-
-// keys takes a list of keys in standard base64.
-func keys(field func(*settings) *[]acsauth.Secret) func(*settings, string) error {
-	return func(s *settings, value string) error {
-		var decoded []acsauth.Secret
-		for i, entry := range split(value) {
-			key, err := base64.StdEncoding.DecodeString(entry)
-			if err != nil {
-				return fmt.Errorf("must be a list of keys in standard base64 with padding; number %d is not", i+1)
-			}
-			decoded = append(decoded, acsauth.NewSecret(string(key)))
-		}
-		*field(s) = decoded
 		return nil
 	}
 }

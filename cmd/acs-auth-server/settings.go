@@ -95,12 +95,12 @@ func (s *settings) complete() {
 	s.infer("GRAPH_BASE_URL", &s.graphBaseURL, preset.graphBaseURL, "AZURE_CLOUD")
 	s.infer("GRAPH_SCOPE", &s.graphScope, preset.graphScope, "AZURE_CLOUD")
 	s.infer("ACS_ENTRA_SCOPE", &s.acsEntraScope, preset.acsEntraScope, "AZURE_CLOUD")
-	if len(s.teamsClients) == 0 && s.clientID != "" {
-		s.teamsClients = []string{s.clientID}
+	// These two follow in acsauth.
+	if len(s.teamsClients) == 0 {
 		s.inferred("TEAMS_CLIENT_IDS", s.clientID, "AZURE_CLIENT_ID")
 	}
 	if len(s.allowedTenants) == 0 {
-		s.inferred("ALLOWED_TENANTS", s.tenantID, "AZURE_TENANT_ID") // by acsauth
+		s.inferred("ALLOWED_TENANTS", s.tenantID, "AZURE_TENANT_ID")
 	}
 	host := ""
 	if s.dev {

@@ -4,9 +4,8 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 func entraSettings() []setting {
@@ -123,7 +122,7 @@ func entraSettings() []setting {
 // managedIdentityID stores what is malformed too, as choice does.
 func managedIdentityID(s *settings, value string) error {
 	s.managedIdentity = strings.ToLower(value)
-	if len(value) != 36 || uuid.Validate(value) != nil {
+	if !syntax.IsGUID(value) {
 		return errors.New("must be the client id of a managed identity, a GUID")
 	}
 	return nil

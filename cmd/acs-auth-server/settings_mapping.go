@@ -1,12 +1,14 @@
 package main
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/graphmap"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/stores"
 )
 
@@ -59,7 +61,7 @@ func mappingSettings() []setting {
 			fallback: "com.contoso.identityMapping",
 			example:  "com.contoso.identityMapping",
 			meaning:  "name of the open extension",
-			parse:    text(func(s *settings) *string { return &s.extensionName }),
+			parse:    extensionName,
 		},
 		{
 			name:      "GRAPH_MAPPING_KEYS",
@@ -69,7 +71,7 @@ func mappingSettings() []setting {
 			example:   "<the output of: openssl rand -base64 32>",
 			meaning:   "keys in standard base64, at least 32 bytes each, separated by commas: the first signs mappings, all verify them",
 			shown:     func(s *settings) (string, bool) { return fmt.Sprintf("%d of them", len(s.mappingKeys)), false },
-			parse:     keys(func(s *settings) *[]acsauth.Secret { return &s.mappingKeys }),
+			parse:     mappingKeys,
 		},
 		{
 			name:     "GRAPH_UNSIGNED_MAPPINGS",
@@ -112,6 +114,37 @@ func mappingSettings() []setting {
 			parse:    boolean(func(s *settings) *bool { return &s.replaceForeign }),
 		},
 	}
+}
+
+// extensionName and mappingKeys ask graphmap, whatever the store: a mistake does not
+// wait for the day on which the store is chosen.
+func extensionName(s *settings, value string) error {
+	if err := graphmap.CheckExtensionName(value); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "graphmap: ExtensionName "))
+	}
+	s.extensionName = value
+	return nil
+}
+
+func mappingKeys(s *settings, value string) error {
+	var decoded [][]byte
+	var secrets []acsauth.Secret
+	for i, entry := range split(value) {
+		key, err := base64.StdEncoding.DecodeString(entry)
+		if err != nil {
+			return fmt.Errorf("must be a list of keys in standard base64 with padding; number %d is not", i+1)
+		}
+		decoded, secrets = append(decoded, key), append(secrets, acsauth.NewSecret(string(key)))
+	}
+	if err := graphmap.CheckKeys(decoded); err != nil {
+		var reasons []string
+		for _, mistake := range flatten(err) {
+			reasons = append(reasons, strings.TrimPrefix(mistake.Error(), "graphmap: "))
+		}
+		return errors.New("has keys of no use: " + strings.Join(reasons, "; "))
+	}
+	s.mappingKeys = secrets
+	return nil
 }
 
 // mappingStore tells the stores that have an address from those that are one word.

@@ -106,8 +106,13 @@ func (v *visitor) leave() { v.client.CloseIdleConnections() }
 
 // send sends one request, and tells whether it went over a connection that was kept.
 func (v *visitor) send(to *replica, method, path string) (answer *http.Response, kept bool, err error) {
+	return v.sendUntil(context.Background(), to, method, path)
+}
+
+// sendUntil hangs up when ctx ends.
+func (v *visitor) sendUntil(ctx context.Context, to *replica, method, path string) (answer *http.Response, kept bool, err error) {
 	trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { kept = got.Reused }}
-	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(context.Background(), trace), method, "http://"+to.name+path, nil)
+	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), method, "http://"+to.name+path, nil)
 	if err != nil {
 		return nil, false, err
 	}
@@ -232,4 +237,83 @@ func TestRollingRestart(t *testing.T) {
 			t.Errorf("the replica that stayed: %v", err)
 		}
 	})
+}
+
+// An operation is finished even if its caller has gone away, and there is nothing else
+// left to wait for.
+func TestShutdownFinishesOperations(t *testing.T) {
+	alone(t, []string{"SHUTDOWN_DELAY=1s", "SHUTDOWN_TIMEOUT=30s"}, func(t *testing.T, c *cloud.Cloud, r *replica) {
+		other := startReplica(t, c, "other", "GRAPH_MAPPING_KEYS="+key1)
+		v := newVisitor(t, c, r, other)
+		defer v.leave()
+		release := c.Inject(cloud.Fault{Op: cloud.OpACSCreate, Hang: true})
+		ctx, hangUp := context.WithTimeout(t.Context(), time.Second)
+		defer hangUp()
+		if answer, _, err := v.sendUntil(ctx, r, "POST", "/api/user"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the caller who hung up: %v, %v", answer, err)
+		}
+		r.end()
+		time.Sleep(3 * time.Second)
+		if _, err := r.dial(t.Context()); err == nil {
+			t.Error("it still listens")
+		}
+		select {
+		case err := <-r.ended:
+			t.Fatalf("it has ended before the operation: %v", err)
+		default:
+		}
+		release()
+		if err := <-r.ended; err != nil {
+			t.Error(err)
+		}
+		r.ended <- nil
+		if answer, _, err := v.send(other, "GET", "/api/user"); err != nil || answer.StatusCode != http.StatusOK {
+			t.Errorf("the identity is not mapped: %v, %v", answer, err)
+		}
+		other.end()
+		if err := <-other.ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A request that was under way at the signal is answered, and its client is told that
+// the server is about to go.
+func TestShutdownTellsWhoeverIsServed(t *testing.T) {
+	alone(t, nil, func(t *testing.T, c *cloud.Cloud, r *replica) {
+		v := newVisitor(t, c, r)
+		defer v.leave()
+		c.Inject(cloud.Fault{Op: cloud.OpGraphLookup, Do: func() { r.end(); time.Sleep(time.Second) }})
+		if answer, _, err := v.send(r, "GET", "/api/user"); err != nil || answer.StatusCode != http.StatusNotFound || !answer.Close {
+			t.Errorf("%v, %v", answer, err)
+		}
+	})
+}
+
+// No client can keep the server from ending in time, and with success.
+func TestShutdownDespiteClients(t *testing.T) {
+	for name, sent := range map[string]string{
+		"silent":              "",
+		"half a header":       "GET /healthz HTTP/1.1\r\n",
+		"half a body":         postUser + "Content-Length: 10\r\n\r\nx",
+		"half a chunk":        postUser + "Transfer-Encoding: chunked\r\n\r\na\r\nx",
+		"reads no answer":     getOpenAPI,
+		"reads no answers":    getOpenAPI + getOpenAPI,
+		"a connection unused": getHealth,
+	} {
+		t.Run(name, func(t *testing.T) {
+			alone(t, nil, func(t *testing.T, _ *cloud.Cloud, r *replica) {
+				connection := r.connect(t, sent)
+				defer connection.Close()
+				synctest.Wait()
+				began := time.Now()
+				r.end()
+				err := <-r.ended
+				if took := time.Since(began); err != nil || took > 20*time.Second {
+					t.Errorf("it ended after %v: %v", took, err)
+				}
+				r.ended <- nil
+			})
+		})
+	}
 }

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 const (
@@ -78,6 +81,9 @@ func (a *appTokens) update(ctx context.Context) (string, error) {
 		return held.text, nil
 	}
 	token, err := a.acquire(ctx)
+	if err == nil {
+		err = checkToken(a.of, token.text)
+	}
 	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -97,4 +103,13 @@ func (a *appTokens) update(ctx context.Context) (string, error) {
 		a.renew = refresh
 	}
 	return token.text, nil
+}
+
+// checkToken refuses what nobody could send in a header, before it is held until it
+// expires.
+func checkToken(of, token string) error {
+	if !syntax.IsVisible(token) {
+		return &signInError{kind: httpx.KindUnusable, text: "the token of " + of + " is empty or holds characters that no token has"}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -147,6 +148,43 @@ func TestRefreshIn(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A token that no header can hold is not kept until it expires: the next one, which is
+// good, follows at once.
+func TestUnfitTokens(t *testing.T) {
+	t.Parallel()
+	for name, unfit := range map[string]string{"a line break": `tops3cret\n`, "a space": "tops 3cret", "another script": "tops3crét", "a control character": `\u007ftops3cret`} {
+		for by, op := range map[string]string{"app": cloud.OpEntraToken, "managed identity": cloud.OpIdentityToken} {
+			t.Run(name+", "+by, func(t *testing.T) {
+				t.Parallel()
+				c, token := startCloud(t)
+				environ := []string{"ACS_CONNECTION_STRING=", "ACS_ENDPOINT=" + c.ACS.URL, "MAPPING_STORE=memory"}
+				start := startAgainst
+				if op == cloud.OpIdentityToken {
+					id := trustIdentity(c, "")
+					c.ACS.AssignRole(id.ClientID)
+					environ = append(environ, "AZURE_CLIENT_SECRET=", "ACS_CREDENTIAL=managed-identity", "MANAGED_IDENTITY_CLIENT_ID="+id.ClientID)
+					start = startOnMachine
+				}
+				r := start(t, c, nil, environ...)
+				in := time.Now().Add(time.Hour).Unix()
+				remove := c.Inject(cloud.Fault{Op: op, Status: 200, Header: http.Header{"Content-Type": {"application/json"}},
+					Body: fmt.Sprintf(`{"token_type":"Bearer","access_token":"%s","expires_in":"3600","expires_on":"%d","resource":"r"}`, unfit, in)})
+				const want = "is empty or holds characters that no token has"
+				if got := call(t, "POST", r.url+"/api/user", bearer(token)); got.status != 502 || !strings.Contains(r.stderr.String(), want) {
+					t.Errorf("status %d: %s; log:\n%s", got.status, got.body, r.stderr)
+				}
+				remove()
+				if got := call(t, "POST", r.url+"/api/user", bearer(token)); got.status != 201 {
+					t.Errorf("with a good token: status %d: %s; log:\n%s", got.status, got.body, r.stderr)
+				}
+				if strings.Contains(r.stderr.String(), "3cr") {
+					t.Errorf("the token is in the log:\n%s", r.stderr)
+				}
+			})
+		}
+	}
 }
 
 // Who goes away while a token is being got takes it from nobody.

@@ -86,7 +86,7 @@ func TestEveryPartIsObserved(t *testing.T) {
 			}
 			counts := recorder.Counts(t)
 			for _, metric := range []string{
-				"acsauth.request.duration operation=create_user outcome=ok", "acsauth.verify.duration outcome=ok", "acsauth.keys.usable",
+				"acsauth.request.duration operation=create_user outcome=ok", "acsauth.verify.duration outcome=ok", "acsauth.keys.usable client=" + c.ClientID,
 				"acsauth.identity.events event=identity_created", "acsauth.store.duration operation=create outcome=ok",
 			} {
 				if counts[metric] == 0 {

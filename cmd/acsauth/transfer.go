@@ -13,11 +13,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/urfave/cli/v3"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // maxLine bounds a line of what is imported.
@@ -189,15 +189,12 @@ func parseLine(text []byte) (u acsauth.User, acsID string, err error) {
 	}
 	id := acsidentity.ParseRawID(line.ACSID)
 	switch {
-	case !isGUID(line.TenantID):
+	case !syntax.IsGUID(line.TenantID):
 		return u, "", errors.New("tenantId is no GUID")
-	case !isGUID(line.ObjectID):
+	case !syntax.IsGUID(line.ObjectID):
 		return u, "", errors.New("objectId is no GUID")
 	case id.Kind != acsidentity.KindCommunicationUser || id.ResourceID == "" || !acsIDForm.MatchString(line.ACSID):
 		return u, "", errors.New("acsUserIdentity is not the raw id of an ACS identity, such as 8:acs:…")
 	}
 	return acsauth.User{TenantID: strings.ToLower(line.TenantID), ObjectID: strings.ToLower(line.ObjectID)}, line.ACSID, nil
 }
-
-// isGUID reports whether s is a GUID in its usual form, which is that of keys.
-func isGUID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }

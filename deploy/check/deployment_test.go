@@ -5,7 +5,9 @@ package check_test
 import (
 	"encoding/base64"
 	"maps"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +75,29 @@ func (c *container) give(t *testing.T, env, files map[string]string) {
 	for path, content := range files {
 		c.put(t, path, content)
 	}
+}
+
+// serverPort returns the port of the API. It is the image's wherever it is deployed.
+func serverPort(t *testing.T, env map[string]string) int32 {
+	t.Helper()
+	port := portOf(t, env["LISTEN_ADDR"])
+	if exposed := readImage(t).port; port != exposed {
+		t.Errorf("the server listens on port %d, the image exposes %d", port, exposed)
+	}
+	return port
+}
+
+func portOf(t *testing.T, address string) int32 {
+	t.Helper()
+	_, text, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int32(port)
 }
 
 // endsInTime checks that a platform does not kill a server that is about to end.

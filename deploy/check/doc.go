@@ -8,6 +8,9 @@
 //   - compose_test.go, kubernetes_test.go: what the files say in the end, decoded
 //     strictly, and whether the server starts with it.
 //   - arm_test.go: the template for Azure, evaluated by arm_expression_test.go.
+//   - …_rules_test.go, kubernetes_network_test.go: what must hold between parts of a file,
+//     and between them and the rest of the repository.
+//   - release_test.go, workflow_test.go: how a release is built, and who may publish it.
 //   - expressions_test.go, alerts_test.go, dashboard_test.go, documented_test.go: what
 //     Prometheus and Grafana are given, compared with what a server serves
 //     (served_test.go).

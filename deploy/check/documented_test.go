@@ -97,4 +97,10 @@ func TestMetricsAreDocumented(t *testing.T) {
 			t.Errorf("docs/operations.md has %s, the server has not", name)
 		}
 	}
+	// Every event is there from the start: alerts and panels see its first occurrence.
+	const events = "acsauth_identity_events_total"
+	want, all := slices.Sorted(slices.Values(known[events].values["event"])), slices.Sorted(slices.Values(got[events].values["event"]))
+	if !slices.Equal(want, all) {
+		t.Errorf("the server counts the events %q; docs/operations.md has %q", all, want)
+	}
 }

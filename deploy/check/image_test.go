@@ -41,6 +41,7 @@ type image struct {
 	entrypoint   []string
 	health       []string
 	uid, gid     uint32
+	port         int32 // that it exposes
 }
 
 // readImage reads the Dockerfile with BuildKit's own parser.
@@ -84,10 +85,15 @@ func readImage(t *testing.T) image {
 			img.health = command.Health.Test[1:]
 		case *instructions.UserCommand:
 			img.uid, img.gid = numericUser(t, command.User)
+		case *instructions.ExposeCommand:
+			if len(command.Ports) != 1 || img.port != 0 {
+				t.Fatalf("EXPOSE %q: the API has one port, and nobody else may call another", command.Ports)
+			}
+			img.port = portOf(t, ":"+command.Ports[0])
 		}
 	}
-	if img.uid == 0 || img.entrypoint == nil || img.health == nil {
-		t.Fatal("the Dockerfile has no USER, ENTRYPOINT or HEALTHCHECK")
+	if img.uid == 0 || img.entrypoint == nil || img.health == nil || img.port == 0 {
+		t.Fatal("the Dockerfile has no USER, ENTRYPOINT, HEALTHCHECK or EXPOSE")
 	}
 	return img
 }
@@ -313,5 +319,8 @@ func TestContainer(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s\n%s", diff, log)
+	}
+	if port := readImage(t).port; !strings.Contains(log, fmt.Sprintf(`:%d"`, port)) {
+		t.Errorf("the image exposes port %d, where the server does not listen:\n%s", port, log)
 	}
 }

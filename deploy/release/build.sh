@@ -22,9 +22,10 @@ fail() { printf '%s\n' "$*" >&2; exit 1; }
 
 version=$(git describe --tags --exact-match 2>/dev/null || git rev-parse --short=12 HEAD)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-# Whatever could get into the bytes is the same everywhere.
-export SOURCE_DATE_EPOCH TZ=UTC LC_ALL=C CGO_ENABLED=0 GOFLAGS='' GOTOOLCHAIN=local
-unset GOAMD64 GOARM64 GOEXPERIMENT GODEBUG
+# Whatever could get into the bytes is the same everywhere, whether it comes from the
+# environment, from "go env -w" or from a workspace around the clone.
+export SOURCE_DATE_EPOCH TZ=UTC LC_ALL=C CGO_ENABLED=0 GOFLAGS='' GOTOOLCHAIN=local GOENV=off GOWORK=off
+unset GOAMD64 GOARM64 GOEXPERIMENT GOFIPS140 GODEBUG GO111MODULE TAR_OPTIONS GZIP POSIXLY_CORRECT
 umask 022
 
 stage=$(mktemp -d)

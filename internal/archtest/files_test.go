@@ -15,7 +15,7 @@ import (
 func TestFileLength(t *testing.T) {
 	t.Parallel()
 	for _, p := range load(t).packages {
-		checkLength(t, p, 400)
+		checkLength(t, p, 350)
 	}
 }
 

@@ -36,14 +36,14 @@ var mayImport = []struct {
 	what []string
 }{
 	{".", nil},
-	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", "internal/outbound", "internal/tracing", otel, uuid, xsync, xtime}},
+	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", "internal/outbound", "internal/syntax", "internal/tracing", otel, uuid, xsync, xtime}},
 	{"acsauth/acsauthtest", []string{"acsauth", "internal/cloud", "internal/httpx", uuid}},
-	{"acsidentity", []string{"internal/httpx", "internal/outbound", otel, uuid}},
-	{"obo", []string{"internal/httpx", "internal/lru", "internal/outbound", "internal/tracing", msal, otel, uuid}},
+	{"acsidentity", []string{"internal/httpx", "internal/outbound", "internal/syntax", otel}},
+	{"obo", []string{"internal/httpx", "internal/lru", "internal/outbound", "internal/syntax", "internal/tracing", msal, otel}},
 	{"movemap", []string{"acsauth"}},
-	{"graphmap", []string{"acsauth", "internal/httpx", "internal/outbound", graphCore, odata, kiota, otel, uuid}},
+	{"graphmap", []string{"acsauth", "internal/httpx", "internal/outbound", "internal/syntax", graphCore, odata, kiota, otel}},
 	{"sqlmap", []string{"acsauth", "internal/outbound", otel}},
-	{"tablemap", []string{"acsauth", "internal/httpx", "internal/outbound", azure, otel}},
+	{"tablemap", []string{"acsauth", "internal/httpx", "internal/outbound", "internal/syntax", azure, otel}},
 
 	{"docs", nil},
 	{"internal/archtest", nil},
@@ -55,13 +55,14 @@ var mayImport = []struct {
 	{"internal/openapitest", []string{"docs", kin}},
 	{"internal/outbound", []string{"internal/tracing", otel}},
 	{"internal/reload", nil},
+	{"internal/syntax", []string{uuid}},
 	{"internal/telemetrytest", []string{otel}},
 	{"internal/tracing", []string{otel}},
 
 	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", otel, pgx, sqlite}},
 
 	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", cors, msal, otel, prom, uuid, xsync}},
-	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/stores", azure, cli, uuid}},
+	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/stores", "internal/syntax", azure, cli}},
 	{"examples/*", []string{"acsauth", "acsidentity", "obo", "graphmap", "sqlmap", "tablemap", "movemap", pgx, sqlite}},
 }
 

@@ -57,6 +57,22 @@ func TestDocumentation(t *testing.T) {
 	}
 }
 
+// The module's page leads to every package that a user can import.
+func TestFrontPage(t *testing.T) {
+	t.Parallel()
+	m := load(t)
+	var page string
+	for _, p := range m.matching(t, ".") {
+		page = packageComment(t, p)
+	}
+	for _, p := range m.packages {
+		public := p.Name != "main" && !within("internal", p.ImportPath) && p.ImportPath != "." && p.ImportPath != "docs"
+		if link := "[" + p.Name + "]: https://pkg.go.dev/"; public && !strings.Contains(page, link) {
+			t.Errorf("doc.go has no link to %s", p.ImportPath)
+		}
+	}
+}
+
 // packageOpening is how godoc wants a package comment to begin.
 func packageOpening(p pkg) string {
 	if p.Name == "main" {

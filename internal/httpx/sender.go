@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// errNoAnswer is what a RoundTripper gets away with nowhere.
+// errNoAnswer is for a RoundTripper that breaks its contract.
 var errNoAnswer = errors.New("the http.RoundTripper returned neither an answer nor an error")
 
 // Sender returns a function that sends requests as a client of [Harden] does. Where

@@ -59,7 +59,7 @@ func Check(answer *http.Response, body []byte) error {
 		return err
 	}
 	request := answer.Request
-	operation := find(document, request.Method, request.URL.Path)
+	operation := find(document, request.Method, request.URL.EscapedPath())
 	mistakes := []error{validate(document, operation, answer, body)}
 	if response := operation.Responses.Status(answer.StatusCode); response != nil {
 		mistakes = append(mistakes, compare(response.Value, answer, body)...)
