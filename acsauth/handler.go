@@ -17,7 +17,7 @@ import (
 )
 
 // HandlerConfig says how a [Handler] works. The two required fields are
-// Authenticator and Service.
+// Authenticator and Service. [NewHandler] copies it.
 type HandlerConfig struct {
 	// Authenticator finds out who is calling.
 	Authenticator *Authenticator

@@ -182,7 +182,7 @@ func (c *Client) read(within, caller context.Context, cl call, resp *http.Respon
 	}
 	// The status counts, whatever became of the body.
 	failed.StatusCode = resp.StatusCode
-	failed.Code, failed.Message, failed.Target = decodeErrorBody(body.Bytes())
+	failed.read(body.Bytes())
 	wait, told := httpx.RetryAfter(resp.Header, c.now())
 	failed.RetryAfter = wait
 	return attempt{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -174,5 +175,21 @@ func TestConfigIsPrinted(t *testing.T) {
 	}
 	if len(cfg.Keys[0]) != 32 {
 		t.Error("printing a Config has changed it")
+	}
+}
+
+// What a caller does to its slices and its client afterwards is its own affair.
+func TestConfigIsCopied(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t)
+	keys, client := [][]byte{slices.Clone(key1)}, &http.Client{Transport: direct{g}}
+	m := newMapper(t, "https://graph.example/v1.0", client, func(cfg *graphmap.Config) { cfg.Keys = keys })
+	keys[0][0]++
+	keys[0], client.Transport = key2, nil
+	if err := m.Create(t.Context(), user(1), acsID(1)); err != nil {
+		t.Fatal(err)
+	}
+	if got := g.stored(user(1))["acsUserIdentitySignature"]; got != goldenSignature {
+		t.Errorf("signed %v, want %s", got, goldenSignature)
 	}
 }
