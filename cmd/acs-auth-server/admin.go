@@ -53,7 +53,7 @@ func (s *server) adminHandler() http.Handler {
 		}
 		return path
 	}
-	return acsauth.WithRequestID(logAccess(answerPanics(root, s.refuse, s.logger), route, s.logger))
+	return onlyPlainPaths(acsauth.WithRequestID(logAccess(answerPanics(root, s.refuse, s.logger), route, s.logger)))
 }
 
 // adminEndpoint returns what answers at a path; nil: there is nothing. As with the

@@ -69,6 +69,7 @@ func TestAdmin(t *testing.T) {
 		{admin, "POST", "/debug/pprof/symbol", 405, json405},
 		{admin, "GET", "/debug/pprof/trace?seconds=0.01", 200, "go 1."},
 		{admin, "GET", "/debug/pprof/profile?seconds=1", 200, "\x1f\x8b"}, // gzip
+		{admin, "GET", "/debug/pprof/%68eap", 404, json404},
 		{admin, "GET", "/debug/pprof/nothing", 404, json404},
 		{admin, "POST", "/debug/pprof/nothing", 404, json404},
 		{admin, "GET", "/debug/pprof", 404, json404},
