@@ -24,7 +24,7 @@ const DefaultAuthorityHost = "https://login.microsoftonline.com"
 const maxSkew = 5 * time.Minute
 
 // AuthenticatorConfig says which access tokens an [Authenticator] accepts. The
-// two required fields are TenantID and ClientID.
+// two required fields are TenantID and ClientID. [NewAuthenticator] copies it.
 type AuthenticatorConfig struct {
 	// TenantID is the directory (tenant) id of the API's app registration, or
 	// one of the tenant's verified domains, which is resolved when the signing

@@ -5,13 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
 )
-
-// maxChallengeClaims bounds the claims that are passed on. In base64 this is 11 KiB,
-// which leaves room within the 16 KiB of headers that Node.js accepts.
-const maxChallengeClaims = 8 << 10
 
 // challenge returns the WWW-Authenticate header of RFC 6750 section 3, "" if e comes
 // without one. The message is what the body says.
@@ -67,12 +61,4 @@ func plain(text string) string {
 		}
 		return c
 	}, text)
-}
-
-// fitClaims reports whether a claims challenge can be passed on: a JSON object of
-// bearable size. Anything else would take the client into a sign-in that cannot
-// succeed.
-func fitClaims(claims string) bool {
-	return len(claims) <= maxChallengeClaims &&
-		jose.EachMember(claims, func(string, string) error { return nil }) == nil
 }

@@ -24,13 +24,16 @@ const cleanupTimeout = 4 * time.Second
 // call that failed can be repeated. The error wraps [ErrMappingInvalid] if what is
 // stored cannot be trusted.
 func (s *Service) Create(ctx context.Context, u User) (acsID string, created bool, err error) {
+	if err := u.check(); err != nil {
+		return "", false, err
+	}
 	made := false // written by the run that this call leads, read after its end
 	acsID, led, err := s.flights.do(ctx, u, "create", func(ctx context.Context) (string, error) {
 		id, token, err := s.ensure(ctx, u, false)
 		made = token != nil
 		return id, err
 	})
-	return acsID, led && err == nil && made, err
+	return acsID, led && err == nil && made, inWords(err)
 }
 
 // ensure returns the mapped identity of u, or creates one. token is nil if the
@@ -39,7 +42,7 @@ func (s *Service) ensure(ctx context.Context, u User, withToken bool) (acsID str
 	s.repair(ctx, u)
 	acsID, err = s.store.lookupRenew(ctx, u)
 	switch {
-	case err == nil && s.isDeleted(acsID), errors.Is(err, ErrNotMapped):
+	case err == nil && s.isDead(acsID), errors.Is(err, ErrNotMapped):
 		return s.create(ctx, u, withToken)
 	case err != nil:
 		return "", nil, err
@@ -48,6 +51,11 @@ func (s *Service) ensure(ctx context.Context, u User, withToken bool) (acsID str
 			return "", nil, errForeign
 		}
 		if err := s.letGo(ctx, u, acsID, "foreign"); err != nil {
+			return "", nil, err
+		}
+		return s.create(ctx, u, withToken)
+	case s.isDoubtful(acsID):
+		if err := s.deleteBoth(ctx, u, acsID); err != nil {
 			return "", nil, err
 		}
 		return s.create(ctx, u, withToken)
@@ -63,7 +71,7 @@ func (s *Service) letGo(ctx context.Context, u User, acsID, reason string) error
 	if err := s.store.delete(ctx, u, acsID); err != nil {
 		return err
 	}
-	if reason != "gone" || s.markUnmapped(acsID) {
+	if reason != "gone" || s.note(acsID, unmapped) {
 		s.audit(ctx, "mapping_removed_"+reason, u, acsID)
 	}
 	return nil
@@ -149,7 +157,7 @@ func (s *Service) winner(ctx context.Context, u User, acsID string) (string, err
 	switch {
 	case err != nil:
 		return "", err
-	case winner != acsID && s.isDeleted(winner):
+	case winner != acsID && s.isDead(winner):
 		// We know that it is dead, so its mapping is what a deletion left.
 		if err := s.letGo(ctx, u, winner, "gone"); err != nil {
 			return "", err
@@ -157,6 +165,11 @@ func (s *Service) winner(ctx context.Context, u User, acsID string) (string, err
 		return "", ErrNotMapped
 	case s.isForeign(winner):
 		return "", errForeign
+	case winner != acsID && s.isDoubtful(winner):
+		if err := s.deleteBoth(ctx, u, winner); err != nil {
+			return "", err
+		}
+		return "", ErrNotMapped
 	}
 	return winner, nil
 }
@@ -174,8 +187,11 @@ func (s *Service) unmap(ctx context.Context, u User, acsID string, unknown bool,
 			cause = errors.Join(cause, err)
 		}
 	}
+	var said *Error
 	var failure Failure
-	if unknown || errors.Is(cause, ErrNotMapped) || !errors.As(cause, &failure) && !errors.Is(cause, ErrMappingInvalid) {
+	switch {
+	case errors.As(cause, &said): // what won is another resource's, which repeating does not change
+	case unknown, errors.Is(cause, ErrNotMapped), !errors.As(cause, &failure) && !errors.Is(cause, ErrMappingInvalid):
 		return &Error{Name: "upstream_unavailable", Message: answers["upstream_unavailable"].message, Err: cause}
 	}
 	return cause
@@ -186,7 +202,7 @@ func (s *Service) unmap(ctx context.Context, u User, acsID string, unknown bool,
 func (s *Service) discard(ctx context.Context, u User, acsID string, report report) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
-	s.markDeleted(acsID)
+	s.note(acsID, dead)
 	err := s.cfg.Identities.DeleteIdentity(ctx, acsID)
 	// A limit of our own makes callers go away, but not those who clean up.
 	for attempt := 0; httpx.IsOverloaded(err); attempt++ {

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
-// An Error is a refusal in the vocabulary of the HTTP API. [Authenticator],
-// [Service] and [Handler] answer every failure with one; test for it with
-// errors.As and decide by Name.
+// An Error is a refusal in the vocabulary of the HTTP API. Whatever [Authenticator],
+// [Service] and [Handler] cannot do for a user, they say with one: test for it with
+// errors.As and decide by Name. It wraps its cause, so that errors.Is finds
+// [ErrNotMapped], and errors.As what the store or ACS said.
 type Error struct {
 	// Name is the stable name of the refusal: "missing_token",
 	// "identity_not_mapped", … (docs/endpoints.md lists them all).
@@ -106,6 +109,19 @@ var failures = map[string]string{
 
 func refuse(name, message string) *Error { return &Error{Name: name, Message: message} }
 
+// internal refuses for a mistake in this program.
+func internal(cause error) *Error {
+	return &Error{Name: "internal", Message: answers["internal"].message, Err: cause}
+}
+
+// inWords returns err in the vocabulary of the HTTP API, or nil if there is none.
+func inWords(err error) error {
+	if err == nil {
+		return nil
+	}
+	return refusal(err)
+}
+
 // refusal returns err in the vocabulary of the HTTP API.
 func refusal(err error) *Error {
 	e := &Error{Err: err}
@@ -114,6 +130,8 @@ func refusal(err error) *Error {
 	var delayed delayedFailure
 	claims := findClaims(err)
 	switch {
+	case claims != "" && errors.As(err, &known) && known.claims == claims:
+		return known
 	// Claims win over every other reading: they are what the user can act on.
 	case claims != "":
 		e.Name, e.claims = "insufficient_claims", claims
@@ -143,7 +161,7 @@ func refusal(err error) *Error {
 // be passed on. errors.As would stop at the first error that could carry one.
 func findClaims(err error) string {
 	if challenge, ok := err.(claimsFailure); ok {
-		if claims := challenge.ChallengeClaims(); fitClaims(claims) {
+		if claims, ok := httpx.CompactClaims(challenge.ChallengeClaims()); ok {
 			return claims
 		}
 	}

@@ -20,7 +20,11 @@ func ExampleAuthenticator_Require() {
 		log.Fatal(err)
 	}
 	handler := authenticator.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, _ := acsauth.UserFromContext(r.Context())
+		user, ok := acsauth.UserFromContext(r.Context())
+		if !ok { // not behind Require
+			http.Error(w, "nobody has checked who is calling", http.StatusInternalServerError)
+			return
+		}
 		fmt.Fprintln(w, "Hello", user.ObjectID)
 	}))
 

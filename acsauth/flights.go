@@ -7,10 +7,16 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
-// errClosed: the service has been closed.
-var errClosed = &Error{Name: "overloaded", Message: "This server is shutting down."}
+var (
+	// errClosed: the service has been closed.
+	errClosed = &Error{Name: "overloaded", Message: "This server is shutting down."}
+	// errEnded: a run neither returned nor panicked.
+	errEnded = internal(detail{errors.New("an operation ended its goroutine")})
+)
 
 // flights runs the operations of each user one after another, and lets callers
 // who want the same thing at the same time share one run. A run is detached from
@@ -89,26 +95,32 @@ func (f *flights) begin(ctx context.Context, key, name string, operation func(co
 		user = &userFlights{turn: make(chan struct{}, 1), byOp: make(map[string]*flight)}
 		f.users[key] = user
 	}
-	run = &flight{done: make(chan struct{})}
+	run = &flight{done: make(chan struct{}), err: errEnded}
 	user.byOp[name] = run
 	user.queued++
 	f.running.Add(1)
 	go func() {
+		// Deferred, since a store can also end the goroutine that calls it.
+		defer f.land(key, name, user, run)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.timeout)
 		defer cancel()
 		run.id, run.err = f.inTurn(ctx, user, operation)
-		f.mu.Lock()
-		if user.byOp[name] == run {
-			delete(user.byOp, name)
-		}
-		if user.queued--; user.queued == 0 {
-			delete(f.users, key)
-		}
-		f.mu.Unlock()
-		close(run.done)
-		f.running.Done()
 	}()
 	return run, true, nil
+}
+
+// land takes a run out of the books, and tells those who wait for it.
+func (f *flights) land(key, name string, user *userFlights, run *flight) {
+	f.mu.Lock()
+	if user.byOp[name] == run {
+		delete(user.byOp, name)
+	}
+	if user.queued--; user.queued == 0 {
+		delete(f.users, key)
+	}
+	f.mu.Unlock()
+	close(run.done)
+	f.running.Done()
 }
 
 func (f *flights) inTurn(ctx context.Context, user *userFlights, operation func(context.Context) (string, error)) (id string, err error) {
@@ -120,8 +132,8 @@ func (f *flights) inTurn(ctx context.Context, user *userFlights, operation func(
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			f.logger.ErrorContext(ctx, "an operation has panicked", "panic", panicText(p), "stack", string(debug.Stack()))
-			err = &Error{Name: "internal", Message: answers["internal"].message, Err: errors.New("panic in an operation")}
+			f.logger.ErrorContext(ctx, "an operation has panicked", "panic", httpx.PanicText(p), "stack", string(debug.Stack()))
+			err = internal(detail{errors.New("panic in an operation")})
 		}
 	}()
 	return operation(ctx)

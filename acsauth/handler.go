@@ -12,10 +12,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
 // HandlerConfig says how a [Handler] works. The two required fields are
-// Authenticator and Service.
+// Authenticator and Service. [NewHandler] copies it.
 type HandlerConfig struct {
 	// Authenticator finds out who is calling.
 	Authenticator *Authenticator
@@ -209,9 +211,11 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Req
 	return err
 }
 
-// auditRefusal records who was not let in, or not allowed to do something.
+// auditRefusal records who was not let in, or not allowed to do something. A Teams
+// user's token that is refused counts: it may be forged, or somebody else's.
 func (h *Handler) auditRefusal(ctx context.Context, e endpoint, u User, err error) {
-	if refused := refusal(err); refused.Status() == http.StatusUnauthorized || refused.Status() == http.StatusForbidden {
+	refused := refusal(err)
+	if status := refused.Status(); status == http.StatusUnauthorized || status == http.StatusForbidden || refused.Name == "invalid_teams_token" {
 		h.cfg.Service.audit(ctx, "request_refused", u, "", slog.String("operation", e.operation), slog.String("error", refused.Name))
 	}
 }
@@ -248,6 +252,6 @@ func (h *Handler) recoverPanic(w http.ResponseWriter, r *http.Request, v *visit)
 	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) { // net/http's own convention
 		panic(p)
 	}
-	h.cfg.Logger.ErrorContext(r.Context(), "a request has panicked", "panic", panicText(p), "stack", string(debug.Stack()), "request_id", w.Header().Get("X-Request-Id"))
+	h.cfg.Logger.ErrorContext(r.Context(), "a request has panicked", "panic", httpx.PanicText(p), "stack", string(debug.Stack()), "request_id", w.Header().Get("X-Request-Id"))
 	h.answers.writeError(w, r, v.err)
 }

@@ -169,6 +169,8 @@ func TestRequestID(t *testing.T) {
 		{"65 characters", []string{"01234567890123456789012345678901234567890123456789012345678901234"}, false},
 		{"begins with a dot", []string{".a"}, false},
 		{"odd characters", []string{"a b"}, false},
+		{"begins like a token", []string{"eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiI2ZTc0MTcyYi1iZT"}, false},
+		{"a token's first letters elsewhere", []string{"id-eyJ"}, true},
 		{"two", []string{"a", "b"}, false},
 		{"empty", []string{""}, false},
 	} {

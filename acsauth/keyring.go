@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -155,9 +156,23 @@ func (k *keyring) begin(ctx context.Context) {
 		defer close(flight)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 		defer cancel()
-		document, err := k.source.load(ctx)
+		k.fetch(ctx)
+	}()
+}
+
+// fetch loads the keys. However that ends, it lands: the transport may be the
+// application's own, and panic or end its goroutine.
+func (k *keyring) fetch(ctx context.Context) {
+	var document keyDocument
+	err := error(detail{errors.New("fetching the signing keys ended without a result")})
+	defer func() {
+		if p := recover(); p != nil {
+			k.logger.ErrorContext(ctx, "fetching the signing keys has panicked", "panic", httpx.PanicText(p), "stack", string(debug.Stack()))
+			err = detail{errors.New("fetching the signing keys panicked")}
+		}
 		k.land(ctx, document, err)
 	}()
+	document, err = k.source.load(ctx)
 }
 
 // land takes in the outcome of a fetch.

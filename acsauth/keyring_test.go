@@ -1,14 +1,18 @@
 package acsauth_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -382,4 +386,83 @@ func TestKeysInLog(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// What whoever answers in place of Microsoft Entra ID says, a proxy that wants another
+// password say, is in neither the log nor an answer.
+func TestKeyFailuresRepeatNothing(t *testing.T) {
+	t.Parallel()
+	const broken = "the connection failed before the answer was complete"
+	for name, test := range map[string]struct {
+		answer string
+		proxy  bool // who answers is one, and not the authority
+		want   string
+	}{
+		"a proxy that refuses":    {"HTTP/1.1 407 S3CRET of alice@contoso.example Bearer eyJ\r\n\r\n", true, broken},
+		"a malformed header":      {"HTTP/1.1 200 OK\r\nS3CRET\r\n\r\n", false, broken},
+		"a malformed status line": {"S3CRET\r\n\r\n", false, broken},
+		"a malformed length":      {"HTTP/1.1 200 OK\r\nContent-Length: S3CRET\r\n\r\n", false, broken},
+		"a malformed chunk":       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nS3CRET\r\n", false, broken},
+		"an answer that is cut":   {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nS3CRET", false, "unexpected EOF"},
+		"a redirect":              {"HTTP/1.1 302 S3CRET\r\nLocation: https://S3CRET/\r\nContent-Length: 0\r\n\r\n", false, "answered with status 302"},
+		"members of one name":     {"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"S3CRET\":1,\"S3CRET\"", false, "not the JSON document that was expected"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address := "http://" + answering(t, test.answer)
+			log := new(logBuffer)
+			transport := new(http.Transport)
+			cfg := acsauth.AuthenticatorConfig{
+				TenantID: otherTenant, ClientID: otherTenant, AuthorityHost: address, DebugErrors: true,
+				HTTPClient: &http.Client{Transport: transport}, Logger: slog.New(slog.NewJSONHandler(log, nil)),
+			}
+			if test.proxy {
+				proxy, err := url.Parse(address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				cfg.AuthorityHost, transport.Proxy = "https://login.entra.test", http.ProxyURL(proxy)
+			}
+			auth := must(t, acsauth.NewAuthenticator, cfg)
+			c := startCloud(t)
+			_, err := auth.Verify(t.Context(), c.Entra.UserToken(c.Entra.AddUser(cloud.User{}), cloud.TokenOptions{}))
+			w := httptest.NewRecorder()
+			auth.WriteError(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), err)
+			lines := log.lines("signing keys could not be loaded")
+			if len(lines) != 1 || !strings.HasSuffix(fmt.Sprint(lines[0]["error"]), test.want) {
+				t.Errorf("logged %v; want %s", lines, test.want)
+			}
+			if all := log.String() + w.Body.String(); strings.Contains(all, "S3CRET") || w.Code != 503 {
+				t.Errorf("what was answered is repeated, or the status is %d, not 503:\n%s", w.Code, all)
+			}
+		})
+	}
+}
+
+// answering listens for requests, and answers each with a text. It returns where.
+func answering(t *testing.T, text string) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-done
+	})
+	go func() {
+		defer close(done)
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := http.ReadRequest(bufio.NewReader(connection)); err == nil {
+				_, _ = io.WriteString(connection, text)
+			}
+			_ = connection.Close()
+		}
+	}()
+	return listener.Addr().String()
 }

@@ -82,17 +82,27 @@ func (s *keySource) metadataTenant(issuer string) (string, error) {
 func (s *keySource) get(ctx context.Context, url string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, err
+		return nil, errors.New("the address makes no request")
 	}
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", httpx.UserAgent())
 	answer, err := s.client.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, unanswered(r, err)
 	}
 	defer httpx.Drain(answer.Body)
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answered with status %d", r.URL.Host, answer.StatusCode)
 	}
-	return httpx.ReadBody(answer, httpx.MaxBody)
+	body, err := httpx.ReadBody(answer, httpx.MaxBody)
+	if err != nil {
+		return nil, unanswered(r, err)
+	}
+	return body, nil
+}
+
+// unanswered says of a request that it got no complete answer. err itself can repeat
+// what whoever is in between, a proxy say, has answered.
+func unanswered(r *http.Request, err error) error {
+	return fmt.Errorf("no answer of %s: %w", r.URL.Host, httpx.ConnectionCause(err))
 }

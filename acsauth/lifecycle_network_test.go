@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"time"
@@ -24,7 +23,10 @@ const (
 	limited        // a limit of the process's own keeps the request from being sent
 	refused        // 503, without an effect
 	throttled      // 429, without an effect
+	exhausted      // 429 for a long time, without an effect
+	denied         // 403, without an effect
 	lost           // the effect takes place, the answer gets lost
+	spent          // as lost, and the next attempt is exhausted or denied
 	failed         // the effect takes place, the answer is a 500
 	mute           // no effect and no answer until the caller gives up
 	hung           // the effect takes place, but no answer until the caller gives up
@@ -37,13 +39,28 @@ var (
 	errDead    = errors.New("the process is dead")
 )
 
+// without reports whether a fate is an answer that means: nothing was done.
+func (f fate) without() bool {
+	return f == refused || f == throttled || f == exhausted || f == denied
+}
+
 // draw decides what becomes of a call, and how long it takes there and back.
-func (w *world) draw(r *rand.Rand) (f fate, there, back, delay time.Duration) {
+func (w *world) draw(who *process, p *person, op string) (f fate, there, back, delay time.Duration) {
+	r := w.random(who, p, op)
 	there = time.Duration(1 + r.Int64N(int64(3*w.plan.scale)))
 	back = time.Duration(1 + r.Int64N(int64(3*w.plan.scale)))
 	delay = time.Duration(1 + r.Int64N(int64(800*w.plan.scale)))
 	if r.Float64() < w.plan.faults {
 		f = fate(1 + r.IntN(int(fates)-1))
+	}
+	if op == "acs.delete" && r.Float64() < w.plan.spent {
+		f = spent
+	}
+	if next, foreseen := w.foreseen(who, p, op); foreseen {
+		f = next
+	}
+	if f == spent {
+		w.foresee(who, p, op, []fate{exhausted, denied}[r.IntN(2)])
 	}
 	if w.calm.Load() {
 		f = fine
@@ -68,7 +85,7 @@ func wait(ctx context.Context, d time.Duration) error {
 // happens only if it comes through: then the error is nil.
 func (w *world) travel(ctx context.Context, who *process, p *person, op string, effect func() (answer func())) (fate, error) {
 	answer := func() {}
-	f, there, back, delay := w.draw(w.random(who, p, op))
+	f, there, back, delay := w.draw(who, p, op)
 	if err := wait(ctx, there); err != nil {
 		return f, err
 	}
@@ -91,7 +108,7 @@ func (w *world) travel(ctx context.Context, who *process, p *person, op string, 
 			effect()
 		}()
 		return f, errNetwork
-	case refused, throttled:
+	case refused, throttled, exhausted, denied:
 	default:
 		answer = effect()
 	}
@@ -104,7 +121,7 @@ func (w *world) travel(ctx context.Context, who *process, p *person, op string, 
 	if who.dead.Load() {
 		return f, errDead
 	}
-	if f == lost {
+	if f == lost || f == spent {
 		return f, errNetwork
 	}
 	answer()
@@ -131,12 +148,12 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		_ = r.Body.Close()
 	}
-	op := operationOf(r)
+	op, sent := operationOf(r), time.Now()
 	lastRead := n.lastRead(p)
 	var answer *http.Response
 	var err error
 	f, lostErr := n.travel(r.Context(), n.process, p, op, func() func() {
-		got, gotErr := n.deliver(r, body, p, op, lastRead)
+		got, gotErr := n.deliver(r, body, p, op, sent, lastRead)
 		return func() { answer, err = got, gotErr }
 	})
 	switch {
@@ -146,6 +163,10 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 		return synthetic(r, http.StatusServiceUnavailable, ""), nil
 	case f == throttled:
 		return synthetic(r, http.StatusTooManyRequests, "1"), nil
+	case f == exhausted:
+		return synthetic(r, http.StatusTooManyRequests, "600"), nil
+	case f == denied:
+		return synthetic(r, http.StatusForbidden, ""), nil
 	case f == failed:
 		return synthetic(r, http.StatusInternalServerError, ""), nil
 	}
@@ -158,7 +179,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // deliver lets a request take effect, whatever has become of its sender.
-func (n *network) deliver(r *http.Request, body []byte, p *person, op string, lastRead time.Time) (answer *http.Response, err error) {
+func (n *network) deliver(r *http.Request, body []byte, p *person, op string, sent, lastRead time.Time) (answer *http.Response, err error) {
 	out := r.Clone(context.WithoutCancel(r.Context()))
 	out.Body = io.NopCloser(bytes.NewReader(body))
 	var content []byte
@@ -181,6 +202,8 @@ func (n *network) deliver(r *http.Request, body []byte, p *person, op string, la
 			n.made[created.Identity.ID] = p
 			n.mu.Unlock()
 		}
+	case op == "acs.delete" && answer.StatusCode == http.StatusNoContent:
+		n.bury(strings.TrimPrefix(r.URL.Path, "/identities/"), p, n.process, sent)
 	case op == "graph.delete" && before != "" && n.mappedSince(p, before).After(lastRead):
 		// Graph cannot compare and delete: what was removed came after what the
 		// process had read. This, and nothing else, is the documented exception.
@@ -251,7 +274,7 @@ func (s *remoteStore) call(ctx context.Context, op string, effect func() (string
 	switch {
 	case lostErr != nil:
 		return "", lostErr
-	case f == refused || f == throttled:
+	case f.without():
 		return "", errors.Join(acsauth.ErrNotStored, errNetwork)
 	case f == failed:
 		return "", errNetwork

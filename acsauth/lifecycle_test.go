@@ -71,6 +71,7 @@ func planOf(seed uint64, scale time.Duration) plan {
 	}
 	p.journals = p.inMemory && r.IntN(2) == 0
 	p.moves = p.journals && r.IntN(2) == 0
+	p.spent = []float64{0, 0, 0, 0.5}[r.IntN(4)]
 	return p
 }
 
@@ -139,7 +140,10 @@ func (w *world) perform(op operation) {
 	service, u := op.process.service, op.person.user
 	switch op.kind {
 	case "create":
-		_, _, _ = service.Create(ctx, u)
+		begin := time.Now()
+		if id, _, err := service.Create(ctx, u); err == nil {
+			w.checkAlive(op.process, id, begin)
+		}
 	case "delete":
 		_ = service.Delete(ctx, u)
 	case "revoke":
@@ -163,6 +167,9 @@ func (w *world) check(processes []*process) {
 		if !w.mayIssue(g) {
 			w.Errorf("I5: a token was issued for %s, which the store did not hold", g.acsID)
 		}
+	}
+	for _, p := range w.people {
+		w.checkReported(p)
 	}
 	for _, p := range w.people {
 		open, unknown := w.reports(p, processes)
@@ -190,6 +197,36 @@ func (w *world) checkAccounted(p *person, reported int) {
 	}
 	if mapped != "" && w.made[mapped] != p {
 		w.Errorf("a person is mapped to another's identity %s", mapped)
+	}
+}
+
+// checkAlive is what a process owes those who want an identity: it does not answer one
+// that it has tried to delete, for as long as it remembers, if that took effect.
+func (w *world) checkAlive(by *process, acsID string, begin time.Time) {
+	w.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	end, dead := w.deaths[acsID]
+	if dead && end.by == by && end.at.Before(begin) && time.Since(end.sent) < time.Minute {
+		w.Errorf("I2: %s was answered %v after the same process had deleted it", acsID, begin.Sub(end.at))
+	}
+}
+
+// checkReported is I3 for deletions: one that took effect and did not get to the
+// mapping is in the journal.
+func (w *world) checkReported(p *person) {
+	w.Helper()
+	if !w.plan.journals {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, h := range w.held {
+		end, dead := w.deaths[h.acsID]
+		stayed := h.person == p && h.to.IsZero() && h.from.Before(end.at)
+		if dead && end.reported && stayed && !w.deletionReported(p, h.acsID) {
+			w.Errorf("I3: the deletion of %s took effect and left its mapping, and no entry is open", h.acsID)
+		}
 	}
 }
 

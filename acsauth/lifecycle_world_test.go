@@ -47,6 +47,8 @@ type world struct {
 	held    []holding            // what the store held, and when
 	excused map[string]string    // identity -> why it may be live and unmapped without a report
 	granted []grant              // tokens that were issued
+	deaths  map[string]death     // identity -> how it was deleted
+	ahead   map[string]fate      // of the next call of an operation by a process for a person
 }
 
 // A plan is what a seed decides before anything happens.
@@ -59,6 +61,7 @@ type plan struct {
 	autoProvision bool
 	knowsResource bool
 	faults        float64       // the part of calls that go wrong
+	spent         float64       // the part of deletions in ACS that are spent, besides
 	span          time.Duration // in which the operations begin
 	scale         time.Duration // of latencies
 }
@@ -82,6 +85,13 @@ type grant struct {
 	begin, end time.Time
 }
 
+// A death is the first deletion of an identity that took effect.
+type death struct {
+	by       *process
+	sent, at time.Time
+	reported bool // there was an open entry of the deletion
+}
+
 // A process is one replica of the server. When it dies, nothing that it has begun
 // reaches anybody any more, and it writes no more logs.
 type process struct {
@@ -102,6 +112,7 @@ func newWorld(t *testing.T, seed uint64, p plan, cfg cloud.Config) *world {
 	w := &world{
 		T: t, seed: seed, cloud: c, plan: p, base: c.HTTPClient().Transport, realTime: !cfg.InProcess || p.store != nil,
 		counts: map[string]int{}, made: map[string]*person{}, reads: map[string]time.Time{}, excused: map[string]string{},
+		deaths: map[string]death{}, ahead: map[string]fate{},
 	}
 	if cfg.InProcess {
 		w.base = c.Transport()
@@ -262,6 +273,46 @@ func (w *world) random(who *process, p *person, op string) *rand.Rand {
 	h := fnv.New64a()
 	fmt.Fprint(h, key, "/", w.counts[key])
 	return rand.New(rand.NewPCG(w.seed, h.Sum64()))
+}
+
+// foresee decides what becomes of the next call of an operation by a process for a
+// person, and foreseen returns that, once.
+func (w *world) foresee(who *process, p *person, op string, f fate) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ahead[who.name+"/"+p.ObjectID+"/"+op] = f
+}
+
+func (w *world) foreseen(who *process, p *person, op string) (fate, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := who.name + "/" + p.ObjectID + "/" + op
+	f, ok := w.ahead[key]
+	delete(w.ahead, key)
+	return f, ok
+}
+
+// bury writes down that an identity of p's was deleted.
+func (w *world) bury(acsID string, p *person, by *process, sent time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, dead := w.deaths[acsID]; !dead {
+		w.deaths[acsID] = death{by, sent, time.Now(), w.deletionReported(p, acsID)}
+	}
+}
+
+// deletionReported reports whether there is an open entry of the deletion of an
+// identity of p's.
+func (w *world) deletionReported(p *person, acsID string) bool {
+	if !w.plan.journals {
+		return false
+	}
+	for e := range w.store.OpenEntries(context.Background(), p.user, time.Now().Add(time.Hour)) {
+		if e.Kind == acsauth.EntryDelete && e.ACSID == acsID {
+			return true
+		}
+	}
+	return false
 }
 
 // live returns p's identities that have not been deleted.

@@ -74,6 +74,15 @@ func TestObserve(t *testing.T) {
 		{name: "the Teams token of another", method: "GET", path: "/api/token/teams", teams: func(a *audited) string {
 			return a.Entra.TeamsToken(a.Entra.AddUser(cloud.User{}), cloud.TokenOptions{ClientID: a.SPAClientID})
 		}, client: "APP", error: "teams_user_mismatch", audited: "exchange_teams_token"},
+		{name: "a forged Teams token", method: "GET", path: "/api/token/teams", teams: func(a *audited) string {
+			return a.Entra.TeamsToken(a.user, cloud.TokenOptions{ClientID: a.SPAClientID, Key: cloud.KeyUnlisted})
+		}, client: "APP", error: "invalid_teams_token", audited: "exchange_teams_token"},
+		{name: "a Teams token that ACS refuses", method: "GET", path: "/api/token/teams", prepare: func(a *audited) {
+			a.Inject(cloud.Fault{Op: cloud.OpACSTeams, Status: 401, Body: `{"error":{"code":"InvalidAccessToken"}}`})
+		},
+			teams: func(a *audited) string {
+				return a.Entra.TeamsToken(a.user, cloud.TokenOptions{ClientID: a.SPAClientID})
+			}, client: "APP", error: "invalid_teams_token", audited: "exchange_teams_token"},
 		{name: "ACS is down", method: "POST", path: "/api/user", prepare: func(a *audited) { fail(cloud.OpACSCreate, 503, "")(a.system) }, client: "APP", error: "upstream_unavailable"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

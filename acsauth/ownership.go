@@ -2,7 +2,6 @@ package acsauth
 
 import (
 	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
@@ -25,20 +24,16 @@ const (
 	foreign                 // of another resource, where it may well be alive
 )
 
-// judge tells why ACS refused an operation on an identity. ACS gives one answer
+// judge tells why ACS refused an operation on an identity. ACS may give one answer
 // for identities that are gone and for those of another resource; the resource
 // id in the identity tells them apart. Where our own resource id is not known
 // yet, the harmless reading counts: what is foreign is not thrown away.
 func (s *Service) judge(acsID string, err error) verdict {
 	var refused *acsidentity.Error
 	switch {
-	case !errors.As(err, &refused):
+	case !errors.As(err, &refused) || !refused.RefusesIdentity():
 		return accepted
-	case refused.StatusCode == http.StatusNotFound:
-		return gone
-	case refused.Code != acsidentity.CodeIdentityNotOwned:
-		return accepted
-	case s.isOurs(acsID):
+	case refused.Code != acsidentity.CodeIdentityNotOwned, s.isOurs(acsID):
 		return gone
 	}
 	return foreign

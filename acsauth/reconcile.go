@@ -95,12 +95,19 @@ func (s *Service) reconcile(ctx context.Context, e JournalEntry, o ReconcileOpti
 }
 
 // repair repairs what was left by operations of a user that never came to their
-// end. A failure does not keep the user from what they want now.
+// end. A failure does not keep the user from what they want now, unless that needs to
+// know whether an identity is alive.
 func (s *Service) repair(ctx context.Context, u User) {
 	if s.store.journal == nil {
 		return
 	}
-	for e, err := range s.store.openEntries(ctx, u, s.cfg.Now().Add(-s.abandonedAfter())) {
+	now := s.cfg.Now()
+	for e, err := range s.store.openEntries(ctx, u, now.Add(clockDifference)) {
+		// A creation may still be under way on another replica. So may a deletion,
+		// but to delete twice harms nobody.
+		if err == nil && e.Kind == EntryCreate && !e.Opened.Before(now.Add(-s.abandonedAfter())) {
+			continue
+		}
 		outcome := OutcomeFailed
 		if err == nil {
 			outcome, err = s.repairEntry(ctx, e)
@@ -121,16 +128,17 @@ func (s *Service) repairEntry(ctx context.Context, e JournalEntry) (Outcome, err
 		return outcome, err
 	}
 	if outcome == OutcomeDeleted {
+		s.note(e.ACSID, doubtful)
 		// An identity in our journal is our own: if ACS refuses it, it is gone.
 		if err := s.cfg.Identities.DeleteIdentity(ctx, e.ACSID); err != nil && s.judge(e.ACSID, err) == accepted {
 			return OutcomeFailed, err
 		}
-		s.markDeleted(e.ACSID)
+		s.note(e.ACSID, dead)
 		s.forget(e.user())
 		if err := s.store.delete(ctx, e.user(), e.ACSID); err != nil {
 			return OutcomeFailed, err
 		}
-		s.markUnmapped(e.ACSID)
+		s.note(e.ACSID, unmapped)
 		s.audit(ctx, "identity_repaired", e.user(), e.ACSID, slog.String("report", e.ID))
 	}
 	return outcome, s.store.closeEntry(ctx, e)
@@ -154,10 +162,13 @@ func (s *Service) foresee(ctx context.Context, e JournalEntry) (Outcome, error) 
 	return OutcomeFailed, err
 }
 
+// clockDifference is how far the clocks of replicas may differ.
+const clockDifference = 30 * time.Second
+
 // abandonedAfter is how old an open entry is when its operation cannot be under
 // way any more.
 func (s *Service) abandonedAfter() time.Duration {
-	return s.cfg.Timeout + 2*cleanupTimeout + 30*time.Second
+	return s.cfg.Timeout + 2*cleanupTimeout + clockDifference
 }
 
 func (e JournalEntry) user() User { return User{TenantID: e.TenantID, ObjectID: e.ObjectID} }

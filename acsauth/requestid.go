@@ -3,6 +3,7 @@ package acsauth
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
@@ -20,7 +21,8 @@ func RequestID(ctx context.Context) string {
 // ContextWithRequestID returns a context that carries an id, for callers of [Service]
 // that have no HTTP request: audit events and reports name it. It is id, if that is
 // well-formed (at most 64 letters, digits, dots, underscores and hyphens, of which the
-// first is a letter or a digit), or else a new UUID.
+// first is a letter or a digit) and does not begin with "eyJ", as parts of tokens do,
+// or else a new UUID.
 func ContextWithRequestID(ctx context.Context, id string) context.Context {
 	if !isRequestID(id) {
 		id = httpx.NewRequestID()
@@ -52,9 +54,11 @@ func WithRequestID(h http.Handler) http.Handler {
 }
 
 // isRequestID reports whether s is well-formed: at most 64 letters,
-// digits, dots, underscores and hyphens, of which the first is a letter or digit.
+// digits, dots, underscores and hyphens, of which the first is a letter or digit. What
+// begins like a JSON object in base64, as a JWT and its payload do, is no id: ids are
+// logged, and no part of a token may be.
 func isRequestID(s string) bool {
-	if s == "" || len(s) > 64 {
+	if s == "" || len(s) > 64 || strings.HasPrefix(s, "eyJ") {
 		return false
 	}
 	for i := range len(s) {

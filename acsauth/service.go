@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,16 +20,12 @@ const (
 	// DefaultMappingTTL is how long a mapping is remembered by default.
 	DefaultMappingTTL = time.Minute
 
-	// deletedFor is how long a deleted identity is refused even if the store
-	// still shows it, because a store may answer with what it was.
-	deletedFor = time.Minute
-
 	defaultCacheMaxEntries = 100_000
 	defaultCacheMaxBytes   = 64 << 20
 )
 
 // ServiceConfig says how a [Service] works. The two required fields are
-// Identities and Mapper.
+// Identities and Mapper. [NewService] copies it.
 type ServiceConfig struct {
 	// Identities is the client of the ACS resource.
 	Identities *acsidentity.Client
@@ -75,14 +72,16 @@ type ServiceConfig struct {
 // no HTTP server, and is safe for concurrent use, by any number of processes over
 // one store too.
 //
-// Its errors are [*Error]s, [Failure]s of the store, or wrap one of the errors
-// that [IdentityMapper] documents; [Authenticator.WriteError] answers them all.
+// What it cannot do for a user it says with an [*Error], which wraps what the store
+// or ACS said: one of the errors that [IdentityMapper] documents, a [Failure], an
+// [*acsidentity.Error]. [Authenticator.WriteError] answers them all. A [User] without
+// a tenant or object id is refused (internal), and never served.
 type Service struct {
 	cfg        ServiceConfig
 	store      *store
 	flights    *flights
 	remembered *lru.Cache[string, string] // user key -> identity, for Token
-	deleted    *lru.Cache[string, bool]   // identities that are gone, and whether their mapping is too
+	deleted    *lru.Cache[string, demise] // identities that somebody tried to delete
 	resource   atomic.Pointer[string]
 	metrics    *serviceMetrics
 }
@@ -92,6 +91,7 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 	var mistakes []error
 	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
 
+	cfg.Tokens.Scopes = slices.Clone(cfg.Tokens.Scopes)
 	if len(cfg.Tokens.Scopes) == 0 {
 		cfg.Tokens.Scopes = []acsidentity.Scope{acsidentity.ScopeChat, acsidentity.ScopeVoIP}
 	}
@@ -136,7 +136,7 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 		store:      newStore(cfg.Mapper, cfg.Telemetry),
 		flights:    newFlights(cfg.Timeout, cfg.Logger),
 		remembered: lru.New[string, string](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
-		deleted:    lru.New[string, bool](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
+		deleted:    lru.New[string, demise](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
 	}
 	s.metrics = newServiceMetrics(s, cfg.Telemetry)
 	if cfg.ResourceID != "" {
@@ -156,11 +156,19 @@ func (s *Service) Close(ctx context.Context) error {
 // Identity returns the user's ACS identity. It asks the store, and ACS nothing.
 // The error wraps [ErrNotMapped] if there is none.
 func (s *Service) Identity(ctx context.Context, u User) (acsID string, err error) {
+	if err := u.check(); err != nil {
+		return "", err
+	}
+	acsID, err = s.identity(ctx, u)
+	return acsID, inWords(err)
+}
+
+func (s *Service) identity(ctx context.Context, u User) (acsID string, err error) {
 	acsID, err = s.store.lookup(ctx, u)
 	if err != nil {
 		return "", err
 	}
-	if s.isDeleted(acsID) {
+	if s.isDead(acsID) {
 		return "", ErrNotMapped
 	}
 	if s.isForeign(acsID) {
@@ -177,25 +185,6 @@ func (s *Service) remember(u User, acsID string) {
 }
 
 func (s *Service) forget(u User) { s.remembered.Delete(u.key()) }
-
-// markDeleted notes that an identity is gone.
-func (s *Service) markDeleted(acsID string) {
-	unmapped, _ := s.deleted.Get(acsID)
-	s.deleted.Put(acsID, unmapped, int64(len(acsID)), s.cfg.Now().Add(deletedFor))
-}
-
-// markUnmapped notes that the mapping to an identity that is gone has been removed,
-// and reports whether that is news.
-func (s *Service) markUnmapped(acsID string) (news bool) {
-	unmapped, _ := s.deleted.Get(acsID)
-	s.deleted.Put(acsID, true, int64(len(acsID)), s.cfg.Now().Add(deletedFor))
-	return !unmapped
-}
-
-func (s *Service) isDeleted(acsID string) bool {
-	_, deleted := s.deleted.Get(acsID)
-	return deleted
-}
 
 // each takes apart what errors.Join put together.
 func each(err error) []error {

@@ -191,9 +191,10 @@ func (s *system) want(status int, method, path string) answer {
 }
 
 // live returns the identities of the resource that have not been deleted.
-func (s *system) live() []string {
-	var ids []string
-	for _, identity := range s.ACS.Identities() {
+func (s *system) live() []string { return liveIn(s.Cloud) }
+
+func liveIn(c *cloud.Cloud) (ids []string) {
+	for _, identity := range c.ACS.Identities() {
 		if identity.Live {
 			ids = append(ids, identity.ID)
 		}

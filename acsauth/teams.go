@@ -32,7 +32,7 @@ func (s *Service) TeamsToken(ctx context.Context, t TeamsAssertion) (acsidentity
 func teamsRefusal(err error) error {
 	var refused *acsidentity.Error
 	if !errors.As(err, &refused) {
-		return err
+		return inWords(err)
 	}
 	name := ""
 	switch {
@@ -41,7 +41,7 @@ func teamsRefusal(err error) error {
 	case refused.Code == acsidentity.CodeValidationError && (refused.Target == "appId" || refused.Target == "userId"):
 		name = "teams_user_mismatch"
 	default:
-		return err
+		return inWords(err)
 	}
 	return &Error{Name: name, Message: answers[name].message, Err: err}
 }

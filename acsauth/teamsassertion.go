@@ -37,8 +37,11 @@ type TeamsAssertion struct {
 // so, as it does in any case.
 //
 // The error is an [*Error] named invalid_teams_token, teams_user_mismatch or
-// keys_unavailable.
+// keys_unavailable, or internal if u lacks an id.
 func (a *Authenticator) VerifyTeams(ctx context.Context, u User, token string) (TeamsAssertion, error) {
+	if err := u.check(); err != nil {
+		return TeamsAssertion{}, err
+	}
 	if len(token) > maxToken {
 		return TeamsAssertion{}, invalidTeams("is longer than 16 KiB", nil)
 	}

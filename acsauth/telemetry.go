@@ -20,26 +20,34 @@ import (
 // scope names this package to OpenTelemetry.
 const scope = "github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 
-// A TelemetryConfig says whom to tell what happens. Without it, and without an
-// OpenTelemetry SDK in the program, nobody is told, at next to no cost.
+// A TelemetryConfig says where metrics and traces go. Without it, and without an
+// OpenTelemetry SDK in the program, they go nowhere, at next to no cost.
 //
-// A [Handler] times requests (acsauth.request.duration, by operation and outcome).
+// The metrics of a [Handler]:
 //
-// An [Authenticator] times the checking of access tokens (acsauth.verify.duration, by
-// outcome), and tells for how many seconds its signing keys have not been fetched and
-// how many may be used (acsauth.keys.age, acsauth.keys.usable, by client: its ClientID).
+//   - acsauth.request.duration: requests, by operation and outcome.
 //
-// A [Service] times calls of the store (acsauth.store.duration, by operation and
-// outcome), counts what happens to identities and tokens (acsauth.identity.events, by
-// event: the names in the audit log, and create_unfinished and delete_unfinished for
-// what was left to be repaired), and tells of its caches (acsauth.cache.lookups,
-// acsauth.cache.entries, acsauth.cache.size: sums over the services of a program).
+// Those of an [Authenticator]:
 //
-// Outcomes are ok, the names of errors, or client_closed if whoever asked hung up before
-// there was an answer. Requests, checks and calls of the store are spans too:
-// acsauth.request.issue_token, acsauth.verify, acsauth.store.lookup. The calls that fetch
-// signing keys are timed and traced like those of the other packages
-// (outbound.call.duration, by upstream and outcome). Nothing of it names a user, an
+//   - acsauth.verify.duration: checks of access tokens, by outcome.
+//   - acsauth.keys.age: seconds since its signing keys were last fetched.
+//   - acsauth.keys.usable: how many of them may be used. Both are by client, its
+//     ClientID.
+//
+// Those of a [Service]:
+//
+//   - acsauth.store.duration: calls of the store, by operation and outcome.
+//   - acsauth.identity.events: what happens to identities and tokens, by event: those
+//     in the audit log, and create_unfinished and delete_unfinished for what is left
+//     to be repaired.
+//   - acsauth.cache.lookups, acsauth.cache.entries, acsauth.cache.size: what is
+//     remembered. Of several services in a program the latter two are the sums.
+//
+// An outcome is ok, the name of an error, or client_closed if whoever asked hung up
+// before there was an answer. Requests, checks and calls of the store are spans too:
+// acsauth.request.issue_token, acsauth.verify, acsauth.store.lookup. Calls that fetch
+// signing keys are timed and traced as those of the other packages are
+// (outbound.call.duration, by upstream and outcome). None of this names a user, an
 // identity or an address.
 type TelemetryConfig struct {
 	// MeterProvider takes the metrics. Default: the global one.

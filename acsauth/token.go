@@ -17,6 +17,14 @@ import (
 // refuses it, whoever deleted it. A mapping whose identity turns out to be gone is
 // removed.
 func (s *Service) Token(ctx context.Context, u User) (token acsidentity.AccessToken, acsID string, err error) {
+	if err := u.check(); err != nil {
+		return acsidentity.AccessToken{}, "", err
+	}
+	token, acsID, err = s.token(ctx, u)
+	return token, acsID, inWords(err)
+}
+
+func (s *Service) token(ctx context.Context, u User) (token acsidentity.AccessToken, acsID string, err error) {
 	acsID, ok := s.remembered.Get(u.key())
 	s.metrics.lookup(ctx, ok)
 	if ok {
@@ -80,7 +88,7 @@ func (s *Service) mapped(ctx context.Context, u User) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
-	case s.isDeleted(acsID):
+	case s.isDead(acsID):
 		return "", errors.Join(ErrNotMapped, s.letGo(ctx, u, acsID, "gone"))
 	case s.isForeign(acsID) && s.cfg.ReplaceForeign:
 		return "", errors.Join(ErrNotMapped, s.letGo(ctx, u, acsID, "foreign"))
@@ -95,7 +103,7 @@ func (s *Service) mapped(ctx context.Context, u User) (string, error) {
 func (s *Service) replaceGone(ctx context.Context, u User, acsID, reason string) (acsidentity.AccessToken, string, error) {
 	_, _, err := s.flights.do(ctx, u, "remove "+acsID, func(ctx context.Context) (string, error) {
 		if reason == "gone" {
-			s.markDeleted(acsID)
+			s.note(acsID, dead)
 		}
 		return "", s.letGo(ctx, u, acsID, reason)
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"time"
 )
 
@@ -38,6 +39,16 @@ func (u User) Pseudonym() string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// check refuses a user who is nobody in particular, such as the zero User of whoever
+// does not look at what else [UserFromContext] returns: all strangers would share one
+// identity, and with it each other's conversations.
+func (u User) check() error {
+	if u.TenantID != "" && u.ObjectID != "" {
+		return nil
+	}
+	return internal(detail{errors.New("the User lacks a TenantID or an ObjectID: nobody has checked a token, or UserFromContext returned false")})
+}
+
 func (u User) key() string { return u.TenantID + "/" + u.ObjectID }
 
 type userKey struct{}
@@ -49,7 +60,8 @@ func ContextWithUser(ctx context.Context, u User) context.Context {
 }
 
 // UserFromContext returns the user that [Authenticator.Require] found in the
-// request, and whether there is one.
+// request, and whether there is one. Where there is none, the handler is not behind
+// Require: nobody has checked who is calling.
 func UserFromContext(ctx context.Context) (User, bool) {
 	u, ok := ctx.Value(userKey{}).(User)
 	return u, ok

@@ -3,8 +3,6 @@ package acsauth
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime"
 )
 
 // A visit is what is told of one request once it has been answered.
@@ -33,13 +31,4 @@ func (h *Handler) report(v *visit) {
 		refused = refusal(v.err)
 	}
 	h.cfg.Observe(v.ctx, v.user, refused)
-}
-
-// panicText describes the value of a panic for the log: what the runtime says, and of
-// any other value its type alone, since it might hold anything.
-func panicText(p any) string {
-	if err, ok := p.(runtime.Error); ok {
-		return err.Error()
-	}
-	return fmt.Sprintf("a %T", p)
 }

@@ -88,28 +88,37 @@ func decodeIdentity(body []byte) (*identityAnswer, error) {
 // errNotJSON stands in for the errors of encoding/json, which quote the input.
 var errNotJSON = errors.New("the answer is not the JSON that was expected")
 
-// An errorDetail is why the service refused a request.
+// An errorDetail is why a request was refused.
 type errorDetail struct{ Code, Message, Target text }
 
-// decodeErrorBody finds what there is to find in the body of an error answer.
-// Gateways in front of the service have forms of their own, HTML included; what
-// is not understood is left out, and the status has to speak for itself.
-func decodeErrorBody(body []byte) (code, message, target string) {
+// read takes over what there is to find in the body of an error answer. Gateways in
+// front of the service have forms of their own, HTML included; what is not
+// understood is left out, and the status has to speak for itself.
+func (e *Error) read(body []byte) {
 	var answer struct {
 		errorDetail
 		Error json.RawMessage
 	}
 	if json.Unmarshal(body, &answer) != nil {
-		return "", "", ""
+		return
 	}
 	detail := answer.errorDetail
 	switch inner := bytes.TrimSpace(answer.Error); {
 	case bytes.HasPrefix(inner, []byte("{")):
 		_ = json.Unmarshal(inner, &detail) // valid, since the whole was
+		e.genuine = isGenuine(inner)
 	case bytes.HasPrefix(inner, []byte(`"`)):
 		_ = json.Unmarshal(inner, &detail.Message)
 	}
-	return printable(string(detail.Code)), cut(string(detail.Message)), printable(string(detail.Target))
+	e.Code, e.Message, e.Target = printable(string(detail.Code)), cut(string(detail.Message)), printable(string(detail.Target))
+}
+
+// isGenuine reports whether an error is as the service itself writes it: with a code
+// that is a word, and a message. Others write a status there, or no code.
+func isGenuine(inner []byte) bool {
+	var detail struct{ Code, Message string }
+	return json.Unmarshal(inner, &detail) == nil && detail.Message != "" &&
+		detail.Code != "" && printable(detail.Code) != "" && (detail.Code[0] < '0' || detail.Code[0] > '9')
 }
 
 // A text is a JSON string, or a number taken for one. Any other JSON value

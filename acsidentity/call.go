@@ -102,7 +102,7 @@ func (c *Client) attempt(ctx context.Context, cl call, n int) attempt {
 	attrs := []slog.Attr{
 		slog.String("operation", cl.operation),
 		slog.Int("attempt", n+1),
-		slog.Duration("duration", c.now().Sub(start)),
+		slog.Int64("duration_ms", c.now().Sub(start).Milliseconds()),
 		slog.String("client_request_id", cl.id),
 		slog.String("service_request_id", printable(a.header.Get(serviceRequestIDHeader))),
 	}
@@ -144,10 +144,10 @@ func (c *Client) send(caller context.Context, cl call) attempt {
 		a.header, a.used = resp.Header, used
 		return a
 	case httpx.IsOverloaded(err):
-		return attempt{err: cl.failed(connectionCause(err))}
+		return attempt{err: cl.failed(httpx.ConnectionCause(err))}
 	}
 	// Not err itself: it names the URL, and with it an identity.
-	return attempt{err: cl.failed(c.late(ctx, caller, connectionCause(err))), effect: w.reached(), anew: true}
+	return attempt{err: cl.failed(c.late(ctx, caller, httpx.ConnectionCause(err))), effect: w.reached(), anew: true}
 }
 
 // read reads the answer to cl, before the end of within, the attempt's own context.
@@ -163,7 +163,7 @@ func (c *Client) read(within, caller context.Context, cl call, resp *http.Respon
 	err := httpx.ReadBodyInto(body, resp, httpx.MaxBody)
 	cutOff := err != nil && !errors.Is(err, httpx.ErrBodyTooLarge)
 	if cutOff {
-		err = c.late(within, caller, fmt.Errorf("read the answer: %w", connectionCause(err)))
+		err = c.late(within, caller, fmt.Errorf("read the answer: %w", httpx.ConnectionCause(err)))
 	}
 	if succeeded && err == nil {
 		err = cl.decode(body.Bytes())
@@ -182,7 +182,7 @@ func (c *Client) read(within, caller context.Context, cl call, resp *http.Respon
 	}
 	// The status counts, whatever became of the body.
 	failed.StatusCode = resp.StatusCode
-	failed.Code, failed.Message, failed.Target = decodeErrorBody(body.Bytes())
+	failed.read(body.Bytes())
 	wait, told := httpx.RetryAfter(resp.Header, c.now())
 	failed.RetryAfter = wait
 	return attempt{

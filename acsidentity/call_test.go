@@ -234,7 +234,7 @@ func TestLog(t *testing.T) {
 		}
 		id := fake.seen()[0].Header.Get("x-ms-client-request-id")
 		for i, want := range []string{"attempt=1", "attempt=2"} {
-			for _, want := range []string{want, "level=DEBUG", "operation=" + op.name, "duration=", "client_request_id=" + id, "service_request_id=cv.0"} {
+			for _, want := range []string{want, "level=DEBUG", "operation=" + op.name, "duration_ms=", "client_request_id=" + id, "service_request_id=cv.0"} {
 				if !strings.Contains(log[i], want) {
 					t.Errorf("%s: no %s in %s", op.name, want, log[i])
 				}

@@ -59,6 +59,8 @@ type Error struct {
 	// matches context.Canceled or context.DeadlineExceeded if the caller's
 	// context ended, and ErrOutcomeUnknown where that applies.
 	Err error
+
+	genuine bool // Code and Message are in the service's own form
 }
 
 // Error returns one line for logs.
@@ -98,6 +100,15 @@ func (e *Error) RetryDelay() time.Duration {
 		return known.RetryDelay()
 	}
 	return e.RetryAfter
+}
+
+// RefusesIdentity reports whether the service refused the identity itself, which was
+// deleted or belongs to another resource; it does not say which. What it answers for
+// a deleted one is not documented: [CodeIdentityNotOwned] counts, and so does a
+// status of 404 whose body is an error in the service's own form. Any proxy on the
+// way may answer 404 too, which says nothing about the identity.
+func (e *Error) RefusesIdentity() bool {
+	return e.Code == CodeIdentityNotOwned || e.StatusCode == http.StatusNotFound && e.genuine
 }
 
 // refusesCredential reports whether another credential could change it.

@@ -68,6 +68,41 @@ func TestErrorBodies(t *testing.T) {
 	}
 }
 
+// Only the service itself can say that an identity is gone. What stands in front of
+// it answers 404 as well, for reasons of its own.
+func TestRefusesIdentity(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		status int
+		body   string
+		want   bool
+	}{
+		{"not owned", 401, `{"error":{"code":"IdentityNotOwned","message":"Provided identity doesn't belong to the resource."}}`, true},
+		{"gone", 404, `{"error":{"code":"IdentityNotFound","message":"Provided identity doesn't exist."}}`, true},
+		{"gone, with all that an error can have", 404, `{"error":{"code":"IdentityNotFound","message":"m","target":"id","details":[],"innererror":{"code":"x"}}}`, true},
+		{"gone, in another case", 404, `{"Error":{"Code":"NotFound","Message":"m"}}`, true},
+		{"our credentials", 401, `{"error":{"code":"Denied","message":"Denied by the resource provider."}}`, false},
+		{"another status", 410, `{"error":{"code":"IdentityNotFound","message":"m"}}`, false},
+		{"nothing", 404, ``, false},
+		{"a page", 404, `<html><body>404 Not Found</body></html>`, false},
+		{"a gateway's text", 404, `{"statusCode":404,"message":"Resource not found"}`, false},
+		{"a gateway's code", 404, `{"code":"RouteNotFound","message":"m"}`, false},
+		{"a gateway's number", 404, `{"error":{"code":404,"message":"Not Found","status":"NOT_FOUND"}}`, false},
+		{"a gateway's number as text", 404, `{"error":{"code":"404","message":"Resource not found"}}`, false},
+		{"an error that is a text", 404, `{"error":"Not Found","path":"/identities"}`, false},
+		{"an error without a code", 404, `{"error":{"message":"m"}}`, false},
+		{"an error without a message", 404, `{"error":{"code":"NotFound"}}`, false},
+		{"a code of two words", 404, `{"error":{"code":"not found","message":"m"}}`, false},
+		{"half an error", 404, `{"error":{"code":"IdentityNotFound","message":"m"}`, false},
+	} {
+		err := answering(t, tt.status, tt.body).DeleteIdentity(t.Context(), userID)
+		if got := asError(t, err).RefusesIdentity(); got != tt.want {
+			t.Errorf("%s: %d %s: %v, want %v", tt.name, tt.status, tt.body, got, tt.want)
+		}
+	}
+}
+
 func TestErrorText(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("connection refused")

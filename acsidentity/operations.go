@@ -95,8 +95,8 @@ func (c *Client) RevokeTokens(ctx context.Context, id string) error {
 
 // DeleteIdentity deletes the identity id, its data and its chat messages, and
 // revokes its tokens. What the service answers if it did so before is not
-// documented ([CodeIdentityNotOwned], a status of 404, or success), and may even
-// be the answer to a first call that took effect in an attempt whose answer got
+// documented: success, or an error of which [Error.RefusesIdentity] is true. That may
+// even be the answer to a first call that took effect in an attempt whose answer got
 // lost; the error then matches [ErrOutcomeUnknown] too.
 func (c *Client) DeleteIdentity(ctx context.Context, id string) error {
 	return c.change(ctx, "DeleteIdentity", http.MethodDelete, id, "")

@@ -1,17 +1,12 @@
 package graphmap
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"strings"
-	"unicode/utf8"
-)
 
-// maxClaims bounds the claims that are passed on: they end up in a header of
-// our own answer, base64-encoded.
-const maxClaims = 8 << 10
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+)
 
 // challengeHeader is where challenges are found: guard moves them out of the
 // sight of kiota.
@@ -90,20 +85,16 @@ func challengeValue(s string) (value, rest string) {
 
 // decodeClaims returns the JSON object that encoded holds in base64, of the
 // standard or the URL alphabet, padded or not, without white space; "" if it holds
-// none. Nothing in what it returns can end a line: JSON has no control characters
-// other than white space.
+// none that can be passed on.
 func decodeClaims(encoded string) string {
-	if len(encoded) > base64.StdEncoding.EncodedLen(maxClaims) {
+	if len(encoded) > base64.StdEncoding.EncodedLen(httpx.MaxClaims) {
 		return ""
 	}
 	encoded = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(encoded, "="))
 	decoded, err := base64.RawStdEncoding.DecodeString(encoded)
-	if err != nil || len(decoded) > maxClaims || !utf8.Valid(decoded) {
+	if err != nil {
 		return ""
 	}
-	var compact bytes.Buffer
-	if json.Compact(&compact, decoded) != nil || compact.Bytes()[0] != '{' {
-		return ""
-	}
-	return compact.String()
+	claims, _ := httpx.CompactClaims(string(decoded))
+	return claims
 }

@@ -32,7 +32,9 @@ type TokenSource interface {
 	// sent, for one that Graph accepts, with the delegated permission
 	// User.ReadWrite. claims is "" or the JSON text of a claims challenge that
 	// Graph answered the previous token with: the new one must satisfy it, and
-	// must not come from a cache.
+	// must not come from a cache. If Graph refused the previous token without a
+	// challenge, claims is {}, which demands nothing but another token; where
+	// there is none to be had, the previous one may be returned.
 	//
 	// Errors reach the Mapper's caller wrapped but otherwise unchanged, so that
 	// one that implements [acsauth.Failure] keeps its meaning.
@@ -126,6 +128,13 @@ type Config struct {
 	// in any case.
 	MeterProvider  metric.MeterProvider
 	TracerProvider trace.TracerProvider
+}
+
+// Format prints a Config as fmt does otherwise, but no byte of its Keys.
+func (cfg Config) Format(f fmt.State, verb rune) {
+	cfg.Keys = make([][]byte, len(cfg.Keys))
+	type plain Config // has no Format
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(cfg))
 }
 
 // New returns a [Mapper]. It copies what it keeps of cfg, sends nothing, and

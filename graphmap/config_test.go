@@ -1,8 +1,12 @@
 package graphmap_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,15 +137,59 @@ func TestNewCopiesKeys(t *testing.T) {
 	}
 }
 
-func TestMapperDoesNotPrintKeys(t *testing.T) {
+func TestKeysAreNotPrinted(t *testing.T) {
 	t.Parallel()
-	m := overTLS(t, newGraph(t), nil)
-	for _, verb := range []string{"%v", "%+v", "%#v"} {
-		got := fmt.Sprintf(verb, m)
-		for _, secret := range []string{fmt.Sprintf(verb, key1), "0 1 2 3 4 5 6 7", "0x0, 0x1, 0x2"} {
-			if strings.Contains(got, secret) {
-				t.Errorf("%s of a Mapper shows its key", verb)
+	key := []byte("a key of thirty-two bytes, or so")
+	for _, cfg := range []graphmap.Config{
+		{Keys: [][]byte{key, key1}},
+		{CurrentKeys: func() [][]byte { return [][]byte{key} }},
+	} {
+		m := overTLS(t, newGraph(t), func(base *graphmap.Config) { base.Keys, base.CurrentKeys = cfg.Keys, cfg.CurrentKeys })
+		values := []any{cfg, &cfg, m, []graphmap.Config{cfg}, struct{ Config graphmap.Config }{cfg}}
+		var printed bytes.Buffer
+		for _, value := range values {
+			for _, handler := range []slog.Handler{slog.NewTextHandler(&printed, nil), slog.NewJSONHandler(&printed, nil)} {
+				slog.New(handler).Info("", "value", value)
+			}
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+				fmt.Fprintf(&printed, verb+"\n", value)
 			}
 		}
+		for _, secret := range []string{
+			"thirty-two", fmt.Sprintf("%x", "thirty-two"), "116 104 105 114 116 121", "0x74, 0x68, 0x69", // the text, its bytes
+			base64.StdEncoding.EncodeToString(key), "0 1 2 3 4 5 6 7", "0x0, 0x1, 0x2",
+		} {
+			if strings.Contains(printed.String(), secret) {
+				t.Errorf("a key is printed, as %s", secret)
+			}
+		}
+	}
+}
+
+// Everything else of a Config is printed.
+func TestConfigIsPrinted(t *testing.T) {
+	t.Parallel()
+	cfg := graphmap.Config{ExtensionName: "com.contoso.other", Keys: [][]byte{key1}}
+	if got := fmt.Sprintf("%+v", cfg); !strings.Contains(got, "ExtensionName:com.contoso.other ") || !strings.Contains(got, "Keys:[[]] ") {
+		t.Errorf("printed: %s", got)
+	}
+	if len(cfg.Keys[0]) != 32 {
+		t.Error("printing a Config has changed it")
+	}
+}
+
+// What a caller does to its slices and its client afterwards is its own affair.
+func TestConfigIsCopied(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t)
+	keys, client := [][]byte{slices.Clone(key1)}, &http.Client{Transport: direct{g}}
+	m := newMapper(t, "https://graph.example/v1.0", client, func(cfg *graphmap.Config) { cfg.Keys = keys })
+	keys[0][0]++
+	keys[0], client.Transport = key2, nil
+	if err := m.Create(t.Context(), user(1), acsID(1)); err != nil {
+		t.Fatal(err)
+	}
+	if got := g.stored(user(1))["acsUserIdentitySignature"]; got != goldenSignature {
+		t.Errorf("signed %v, want %s", got, goldenSignature)
 	}
 }

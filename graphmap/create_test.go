@@ -109,7 +109,7 @@ func TestCreateOutcomes(t *testing.T) {
 		{name: "limit of two, 409", faults: []fault{{op: "post", status: 409, body: limit}}, want: "not stored, limit", ops: "post get"},
 		{name: "bad request", faults: []fault{{op: "post", status: 400, body: envelope("BadRequest", "POST on non - master workload is not allowed.")}}, want: "not stored, unusable", ops: "post get"},
 		{name: "forbidden", faults: []fault{{op: "post", status: 403, body: envelope("Authorization_RequestDenied", "x")}}, want: "not stored, misconfigured", ops: "post"},
-		{name: "unauthorized", faults: []fault{{op: "post", status: 401, body: envelope("InvalidAuthenticationToken", "x")}}, want: "not stored, unusable", ops: "post"},
+		{name: "unauthorized", faults: []fault{{op: "post", status: 401, body: envelope("InvalidAuthenticationToken", "x")}}, want: "not stored, unusable", ops: "post post"},
 		{name: "no such user", faults: []fault{{op: "post", status: 404, body: envelope("ResourceNotFound", "Parent Object Not Found")}}, want: "not stored, unusable", ops: "post"},
 		{name: "throttled", faults: []fault{{op: "post", status: 429, header: soon}}, want: "not stored, throttled", ops: "post post post"},
 		{name: "throttled for long", faults: []fault{{op: "post", status: 429, header: wait}}, want: "not stored, throttled", ops: "post"},

@@ -1,11 +1,8 @@
 package graphmap
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -150,34 +147,14 @@ func judgeAnswer(status int, code, message, claims string) verdict {
 // judgeSilence returns what it means that a request was not answered because of
 // err, and what may be told of err.
 func judgeSilence(err error) (verdict, error) {
-	v := verdict{kind: httpx.KindUnavailable, transient: true, unsettled: true}
-	var (
-		network *net.OpError
-		trust   *tls.CertificateVerificationError
-	)
-	if errors.As(err, &network) && network.Op == "dial" {
-		v.unsettled = false // nothing can have been sent
+	if errors.Is(err, errSDK) {
+		return verdict{kind: httpx.KindUnusable, unsettled: true}, err
 	}
-	switch {
-	case httpx.IsOverloaded(err):
-		return verdict{kind: httpx.KindOverloaded}, errors.New("a limit of our own kept the request from being sent")
-	case errors.Is(err, errSDK), errors.Is(err, httpx.ErrBodyTooLarge):
-		v.kind, v.transient = httpx.KindUnusable, false
-		return v, err
-	case errors.Is(err, context.DeadlineExceeded):
-		v.kind = httpx.KindTimeout
-		return v, context.DeadlineExceeded
-	case errors.Is(err, context.Canceled):
-		return v, context.Canceled
-	case errors.As(err, &trust):
-		v.unsettled = false
-		return v, trust
-	case network != nil:
-		return v, network
-	default:
-		// Such errors can quote what the other side sent.
-		return v, errors.New("the connection failed before the answer was complete")
+	s := httpx.JudgeSilence(err)
+	if s.Cause == nil {
+		s.Cause = httpx.ConnectionCause(err)
 	}
+	return verdict{kind: s.Kind, transient: s.Transient, unsettled: s.Unsettled}, s.Cause
 }
 
 // refusal returns the Error that an answer other than success stands for.

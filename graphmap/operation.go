@@ -1,9 +1,11 @@
 package graphmap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
@@ -22,8 +24,12 @@ type operation struct {
 	keys      *keyring // the same from beginning to end
 	requestID string   // the same for all requests
 	token     string
-	challenge string // the claims challenge that was answered, "" if none was
+	renewed   bool   // whether a token was refused, and another was asked for
+	challenge string // the claims challenge that was answered with it, "" if none was
 }
+
+// noDemands are claims for a token that must be another one, and nothing else.
+const noDemands = "{}"
 
 // begin starts an operation with a token for Graph.
 func (m *Mapper) begin(ctx context.Context, name string, u acsauth.User) (*operation, error) {
@@ -67,21 +73,29 @@ func (op *operation) do(ctx context.Context, req request) (r response, unsettled
 	}
 }
 
-// attempt sends a request once, and once more if Graph challenges the token. The
-// error is nil, an *Error, or one of the TokenSource.
+// attempt sends a request once, and once more with another token if Graph refuses
+// the first: with a claims challenge, or because of something that the token or its
+// user has met since it was exchanged. The error is nil, an *Error, or one of the
+// TokenSource.
 func (op *operation) attempt(ctx context.Context, req request) (response, error) {
 	r, err := op.send(ctx, req)
 	if err != nil || r.ok() {
 		return r, err
 	}
-	if claims := r.claims(); claims != "" && op.challenge == "" {
-		op.challenge = claims
-		if err := op.authenticate(ctx, claims); err != nil {
-			return r, err
-		}
-		if r, err = op.send(ctx, req); err != nil || r.ok() {
-			return r, err
-		}
+	claims := r.claims()
+	if (claims == "" && r.status != http.StatusUnauthorized) || op.renewed {
+		return r, op.refusal(r)
+	}
+	refused := op.token
+	op.renewed, op.challenge = true, claims
+	if err := op.authenticate(ctx, cmp.Or(claims, noDemands)); err != nil {
+		return r, err
+	}
+	if op.token == refused { // which would be refused again
+		return r, op.refusal(r)
+	}
+	if r, err = op.send(ctx, req); err != nil || r.ok() {
+		return r, err
 	}
 	return r, op.refusal(r)
 }

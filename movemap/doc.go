@@ -10,6 +10,9 @@
 // takes over. Stores that can list what they hold are moved faster with the
 // commands acsauth export and acsauth import.
 //
+// The composed store keeps a journal if the new one does, signs mappings anew if the
+// new one does, and lists its mappings if both do.
+//
 // All servers must use the composed store before the first of them creates a
 // mapping: one that knows the old store alone does not see what is in the new one.
 // Take the old servers out before the new ones come in.

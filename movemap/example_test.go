@@ -64,28 +64,7 @@ func ExampleNew() {
 func TestOutOfGraph(t *testing.T) {
 	t.Parallel()
 	cloud := acsauthtest.NewCloud(t)
-	exchange, err := obo.New(obo.Config{
-		ClientID: cloud.ClientID, Credential: obo.ClientSecret(cloud.ClientSecret), AuthorityHost: cloud.AuthorityHost, HTTPClient: cloud.HTTPClient(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	graph, err := graphmap.New(graphmap.Config{Tokens: exchange, BaseURL: cloud.GraphURL, Keys: [][]byte{make([]byte, 32)}, HTTPClient: cloud.HTTPClient()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("sqlite", sqlmap.SQLiteDSN(filepath.Join(t.TempDir(), "mappings.db")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	database, err := sqlmap.New(sqlmap.Config{DB: db, Dialect: sqlmap.SQLite, Resource: "contoso.communication.azure.com"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := database.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	graph, database := newGraph(t, cloud, make([]byte, 32)), newDatabase(t)
 
 	alan := cloud.AddUser("Alan")
 	token, u := cloud.Token(alan), acsauth.User{TenantID: alan.TenantID, ObjectID: alan.ObjectID}
@@ -102,6 +81,40 @@ func TestOutOfGraph(t *testing.T) {
 	if _, err := database.Lookup(t.Context(), u); !errors.Is(err, acsauth.ErrNotMapped) {
 		t.Errorf("after the deletion: %v; want ErrNotMapped", err)
 	}
+}
+
+// newGraph returns a store in the Graph of a cloud, which knows these keys.
+func newGraph(t *testing.T, cloud *acsauthtest.Cloud, keys ...[]byte) acsauth.IdentityMapper {
+	t.Helper()
+	exchange, err := obo.New(obo.Config{
+		ClientID: cloud.ClientID, Credential: obo.ClientSecret(cloud.ClientSecret), AuthorityHost: cloud.AuthorityHost, HTTPClient: cloud.HTTPClient(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, err := graphmap.New(graphmap.Config{Tokens: exchange, BaseURL: cloud.GraphURL, Keys: keys, HTTPClient: cloud.HTTPClient()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return graph
+}
+
+// newDatabase returns an empty one.
+func newDatabase(t *testing.T) acsauth.IdentityMapper {
+	t.Helper()
+	db, err := sql.Open("sqlite", sqlmap.SQLiteDSN(filepath.Join(t.TempDir(), "mappings.db")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	database, err := sqlmap.New(sqlmap.Config{DB: db, Dialect: sqlmap.SQLite, Resource: "contoso.communication.azure.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := database.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return database
 }
 
 // handler returns the API over a store.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 )
@@ -15,8 +13,10 @@ type Config struct {
 	// From is the old store. It is read, and mappings are deleted from it; it
 	// gets no new ones. What has moved stays there until it is deleted.
 	From acsauth.IdentityMapper
-	// To is the new store. If it keeps a journal ([acsauth.JournalingMapper]),
-	// so does the mapper.
+	// To is the new store. If it keeps a journal ([acsauth.JournalingMapper]), or
+	// brings mappings up to date ([acsauth.RenewingMapper]), so does the mapper.
+	// If both stores can list their mappings ([acsauth.ListingMapper]), it lists
+	// what is in either.
 	To acsauth.IdentityMapper
 }
 
@@ -33,35 +33,21 @@ func New(cfg Config) (acsauth.IdentityMapper, error) {
 	if len(mistakes) > 0 {
 		return nil, errors.Join(mistakes...)
 	}
-	m := &mapper{cfg.From, cfg.To}
-	if j, ok := cfg.To.(acsauth.JournalingMapper); ok {
-		return &journaling{m, j}, nil
-	}
-	return m, nil
+	return withCapabilities(&mapper{cfg.From, cfg.To}), nil
 }
 
 type mapper struct{ from, to acsauth.IdentityMapper }
 
-// journaling is a mapper whose new store keeps a journal.
-type journaling struct {
-	*mapper
-	journal
-}
-
-// A journal is what an [acsauth.JournalingMapper] has besides mappings.
-type journal interface {
-	OpenEntry(ctx context.Context, e acsauth.JournalEntry) error
-	IdentifyEntry(ctx context.Context, e acsauth.JournalEntry) error
-	CloseEntry(ctx context.Context, e acsauth.JournalEntry) error
-	OpenEntries(ctx context.Context, u acsauth.User, before time.Time) iter.Seq2[acsauth.JournalEntry, error]
-}
-
-var _ acsauth.JournalingMapper = (*journaling)(nil)
-
 // Lookup implements [acsauth.IdentityMapper]. It moves what it finds in the old
 // store alone.
 func (m *mapper) Lookup(ctx context.Context, u acsauth.User) (string, error) {
-	acsID, err := m.to.Lookup(ctx, u)
+	return m.move(ctx, u, m.to.Lookup)
+}
+
+// move looks a mapping up in the new store, and moves it there if it is in the old
+// one alone.
+func (m *mapper) move(ctx context.Context, u acsauth.User, lookup func(context.Context, acsauth.User) (string, error)) (string, error) {
+	acsID, err := lookup(ctx, u)
 	if !errors.Is(err, acsauth.ErrNotMapped) {
 		return acsID, err
 	}
@@ -73,7 +59,7 @@ func (m *mapper) Lookup(ctx context.Context, u acsauth.User) (string, error) {
 	case err == nil:
 		return old, nil
 	case errors.Is(err, acsauth.ErrAlreadyMapped):
-		return m.to.Lookup(ctx, u)
+		return lookup(ctx, u)
 	default:
 		return "", err
 	}

@@ -1,7 +1,6 @@
 package obo
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -14,8 +13,6 @@ import (
 )
 
 const (
-	// maxClaims bounds a claims challenge, which ends up in a response header.
-	maxClaims = 8 << 10
 	// maxErrorCodes bounds what an Error repeats; real answers hold one to three.
 	maxErrorCodes = 8
 	// malformedToken is the number of a JWT that cannot be read: the caller's, or our
@@ -68,7 +65,7 @@ func (r refusal) failure(status int, header http.Header, now time.Time) *Error {
 	// A challenge wins over every other reading. One that cannot be relayed
 	// leaves nothing that would help the user.
 	if r.Claims != "" {
-		if claims, ok := compactClaims(r.Claims); ok {
+		if claims, ok := httpx.CompactClaims(r.Claims); ok {
 			e.Kind, e.Claims = httpx.KindClaimsChallenge, claims
 		} else {
 			e.Kind = httpx.KindUnusable
@@ -186,19 +183,6 @@ func numbered(byKind map[string][]int) map[int]string {
 		}
 	}
 	return byNumber
-}
-
-// compactClaims returns claims without white space, and whether it is a JSON
-// object of bearable size.
-func compactClaims(claims string) (string, bool) {
-	if len(claims) > maxClaims {
-		return "", false
-	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, []byte(claims)); err != nil || compact.Bytes()[0] != '{' {
-		return "", false
-	}
-	return compact.String(), true
 }
 
 // errorName returns s if it has the form of an OAuth error code. Tokens and

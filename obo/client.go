@@ -21,6 +21,15 @@ import (
 // enough not to be noticed by somebody who has just given consent.
 const failureMemory = 30 * time.Second
 
+const (
+	// noDemands are the claims of somebody who wants another token, whatever it says.
+	noDemands = "{}"
+	// freshFor is how long the answer of an exchange counts as new to them. It keeps
+	// a resource that refuses every token, or refuses one many times at once, from
+	// causing an exchange with each request.
+	freshFor = failureMemory
+)
+
 // A Client exchanges tokens for one application. It is safe for concurrent use,
 // and meant to live as long as the process. Make one with [New].
 type Client struct {
@@ -47,7 +56,9 @@ type Client struct {
 //
 // claims is empty, unless the resource has refused the token of an earlier call
 // with a claims challenge: then it is the challenge's JSON, decoded. The token
-// that is remembered is dropped, and replaced by the new one.
+// that is remembered is dropped, and replaced by the new one. If the resource has
+// refused the token without a challenge, claims is {}, which demands nothing and is
+// not sent: a token that was exchanged in the last 30 seconds is returned again.
 //
 // The error is an [*Error]. If ctx ended, errors.Is(err, ctx.Err()) holds.
 func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) (accessToken string, err error) {
@@ -70,11 +81,16 @@ func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) 
 			return known.answer()
 		}
 	} else {
-		compact, ok := compactClaims(claims)
+		compact, ok := httpx.CompactClaims(claims)
 		if !ok {
-			return "", &Error{Kind: httpx.KindUnusable, Err: errors.New("the claims are not a JSON object of at most 8 KiB")}
+			return "", &Error{Kind: httpx.KindUnusable, Err: errors.New("the claims are not a JSON object in UTF-8 of at most 8 KiB, with each name once")}
 		}
-		claims = compact
+		if claims = compact; claims == noDemands {
+			claims = ""
+			if known, ok := c.cache.Get(key); ok && c.now().Sub(known.since) < freshFor {
+				return known.answer()
+			}
+		}
 		c.cache.Delete(key)
 	}
 	return c.flights.join(ctx, flightKey{key, claims}, func() (string, error) {
@@ -114,13 +130,13 @@ func (c *Client) refresh(ctx context.Context, key cacheKey, tenant, assertion, c
 	switch {
 	case failure == nil:
 		until := rememberUntil(now.Add(granted.validFor), assertion)
-		remember(key, item{token: granted.token}, int64(len(granted.token)), until)
+		remember(key, item{token: granted.token, since: now}, int64(len(granted.token)), until)
 		return granted.token, nil
 	case failure.Kind == httpx.KindThrottled && failure.RetryAfter > 0:
 		until := now.Add(failure.RetryAfter)
 		c.cache.Put(throttle, item{failure: failure, until: until}, failure.size(), until)
 	case failure.lasting():
-		remember(key, item{failure: failure}, failure.size(), now.Add(failureMemory))
+		remember(key, item{failure: failure, since: now}, failure.size(), now.Add(failureMemory))
 	}
 	return "", failure
 }
@@ -131,6 +147,7 @@ type cacheKey [sha256.Size]byte
 type item struct {
 	token   string
 	failure *Error
+	since   time.Time
 	until   time.Time // of a throttled tenant: when it may be asked again
 }
 

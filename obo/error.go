@@ -2,11 +2,8 @@ package obo
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -156,25 +153,5 @@ func unreachable(ctx context.Context, err error) *Error {
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
 		return &Error{Kind: httpx.KindTimeout, Err: context.DeadlineExceeded, transient: true}
 	}
-	return &Error{Kind: httpx.KindUnavailable, Err: connectionCause(err), transient: true}
-}
-
-// connectionCause returns the part of err that says why a connection failed, if
-// there is one that cannot hold what was sent or received: the texts of net/http
-// repeat malformed answers.
-func connectionCause(err error) error {
-	var network *net.OpError
-	if errors.As(err, &network) {
-		return network
-	}
-	var certificate *tls.CertificateVerificationError
-	if errors.As(err, &certificate) {
-		return certificate
-	}
-	for _, cause := range []error{io.EOF, io.ErrUnexpectedEOF} {
-		if errors.Is(err, cause) {
-			return cause
-		}
-	}
-	return errors.New("the connection failed")
+	return &Error{Kind: httpx.KindUnavailable, Err: httpx.ConnectionCause(err), transient: true}
 }

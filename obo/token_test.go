@@ -152,6 +152,38 @@ func TestClaimsDropTheRememberedToken(t *testing.T) {
 	}
 }
 
+// Claims that demand nothing stand for a token that was refused without a challenge:
+// it is replaced, but not again and again.
+func TestNoDemandsReplaceAnOldToken(t *testing.T) {
+	t.Parallel()
+	entra, clock := newEntra(t), newClock()
+	cfg := entra.start()
+	cfg.Now = clock.now
+	client := mustNew(t, cfg)
+	assertion := entra.assertion("ada", time.Hour)
+	if first := mustToken(t, client, assertion, ""); mustToken(t, client, assertion, "{}") != first {
+		t.Error("a token that was new was replaced")
+	}
+	clock.advance(30*time.Second - time.Nanosecond)
+	first := mustToken(t, client, assertion, "{}")
+	entra.wantCount(1)
+
+	clock.advance(time.Nanosecond)
+	second := mustToken(t, client, assertion, " { } ")
+	if second == first {
+		t.Error("the refused token came back")
+	}
+	for _, claims := range []string{"", "{}"} { // all others who were refused
+		if token := mustToken(t, client, assertion, claims); token != second {
+			t.Errorf("claims %q: Token = %q, want the new one, %q", claims, token, second)
+		}
+	}
+	entra.wantCount(2)
+	if entra.requests[1].PostForm.Has("claims") {
+		t.Error("claims were sent that demand nothing")
+	}
+}
+
 // An exchange that began before a challenge must not overwrite its answer.
 func TestClaimsWinOverAnExchangeUnderWay(t *testing.T) {
 	t.Parallel()
@@ -293,6 +325,8 @@ func TestRefusedArguments(t *testing.T) {
 		{"claims in base64", tenantID, assertion, "eyJhY2Nlc3NfdG9rZW4iOnt9fQ==", "unusable"},
 		{"claims that are no object", tenantID, assertion, `["access_token"]`, "unusable"},
 		{"claims without end", tenantID, assertion, `{"access_token":`, "unusable"},
+		{"claims that are not UTF-8", tenantID, assertion, "{\"access_token\":\"\xff\"}", "unusable"},
+		{"claims that name something twice", tenantID, assertion, `{"access_token":{},"Access_Token":{}}`, "unusable"},
 		{"claims over 8 KiB", tenantID, assertion, `{"a":"` + strings.Repeat("x", 8<<10) + `"}`, "unusable"},
 	}
 	for _, tt := range tests {

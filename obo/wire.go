@@ -57,7 +57,7 @@ func (w *wire) post(r *http.Request) (*http.Response, error) {
 	status, failure := w.send(r)
 	attrs := []slog.Attr{
 		slog.Int("status", status),
-		slog.Duration("duration", time.Since(start)),
+		slog.Int64("duration_ms", time.Since(start).Milliseconds()),
 		slog.String("client_request_id", requestID),
 	}
 	if failure != nil {

@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -207,18 +207,20 @@ func TestAnswers(t *testing.T) {
 		if _, ok := tt.err.(resultCode); ok {
 			d.dialect = sqlmap.SQLite
 		}
-		db := sql.OpenDB(&failing{statement: always(tt.err)})
-		m := d.mapper(t, db, func(cfg *sqlmap.Config) { cfg.Timeout = 200 * time.Millisecond })
-		err := m.Create(t.Context(), newUser(), newID())
-		var failure acsauth.Failure
-		if !errors.As(err, &failure) || failure.FailureKind() != tt.kind {
-			t.Errorf("%v: %v; want kind %s", tt.err, err, tt.kind)
-		}
-		isNotStored(t, err, tt.notStored)
-		if strings.Contains(err.Error(), secret) {
-			t.Errorf("%v quotes the database", err)
-		}
-		db.Close()
+		synctest.Test(t, func(t *testing.T) { // so that retries take no time
+			db := sql.OpenDB(&failing{statement: always(tt.err)})
+			defer db.Close()
+			m := d.mapper(t, db)
+			err := m.Create(t.Context(), newUser(), newID())
+			var failure acsauth.Failure
+			if !errors.As(err, &failure) || failure.FailureKind() != tt.kind {
+				t.Errorf("%v: %v; want kind %s", tt.err, err, tt.kind)
+			}
+			isNotStored(t, err, tt.notStored)
+			if strings.Contains(err.Error(), secret) {
+				t.Errorf("%v quotes the database", err)
+			}
+		})
 	}
 }
 

@@ -28,7 +28,7 @@ const maxAnswer = 4 << 20
 // It keeps its secret in a function, out of the reach of fmt, log/slog and
 // encoding/json.
 type Account struct {
-	open func(policy.Transporter) (*aztables.ServiceClient, error)
+	open func(policy.Transporter) (*aztables.ServiceClient, []error)
 }
 
 // ConnectionString returns the account of a connection string as the Azure portal
@@ -37,34 +37,44 @@ type Account struct {
 // TableEndpoint or AccountName. A signature must permit to read, add, update and
 // delete entities, and to create the table if [Mapper.CreateTable] is to.
 func ConnectionString(s string) Account {
-	return Account{open: func(t policy.Transporter) (*aztables.ServiceClient, error) {
+	return Account{open: func(t policy.Transporter) (*aztables.ServiceClient, []error) {
 		settings := map[string]string{}
 		for setting := range strings.SplitSeq(strings.TrimSpace(s), ";") {
 			if name, value, ok := strings.Cut(setting, "="); ok {
 				settings[strings.TrimSpace(name)] = strings.TrimSpace(value)
 			}
 		}
+		var mistakes []error
 		endpoint, err := tableEndpoint(settings)
 		if err != nil {
-			return nil, err
+			mistakes = append(mistakes, err)
 		}
 		key, signature := settings["AccountKey"], strings.TrimPrefix(settings["SharedAccessSignature"], "?")
-		switch {
-		case key != "":
-			credential, err := aztables.NewSharedKeyCredential(settings["AccountName"], key)
-			if err != nil {
-				return nil, errors.New("the AccountKey in the connection string is not base64")
-			}
-			return aztables.NewServiceClientWithSharedKey(endpoint.String(), credential, options(endpoint, t))
-		case signature != "":
-			if _, err := url.ParseQuery(signature); err != nil {
-				return nil, errors.New("the SharedAccessSignature in the connection string is not a query")
-			}
-			return aztables.NewServiceClientWithNoCredential(endpoint.String()+"/?"+signature, options(endpoint, t))
-		default:
-			return nil, errors.New("the connection string has neither AccountKey nor SharedAccessSignature")
+		credential, err := aztables.NewSharedKeyCredential(settings["AccountName"], key)
+		if err != nil {
+			mistakes = append(mistakes, errors.New("the AccountKey in the connection string is not base64"))
 		}
+		if _, err := url.ParseQuery(signature); err != nil && key == "" {
+			mistakes = append(mistakes, errors.New("the SharedAccessSignature in the connection string is not a query"))
+		}
+		if key == "" && signature == "" {
+			mistakes = append(mistakes, errors.New("the connection string has neither AccountKey nor SharedAccessSignature"))
+		}
+		if len(mistakes) > 0 {
+			return nil, mistakes
+		}
+		if key != "" {
+			return opened(aztables.NewServiceClientWithSharedKey(endpoint.String(), credential, options(endpoint, t)))
+		}
+		return opened(aztables.NewServiceClientWithNoCredential(endpoint.String()+"/?"+signature, options(endpoint, t)))
 	}}
+}
+
+func opened(client *aztables.ServiceClient, err error) (*aztables.ServiceClient, []error) {
+	if err != nil {
+		return nil, []error{err}
+	}
+	return client, nil
 }
 
 // tableEndpoint returns the address of the tables of an account, given by the
@@ -96,19 +106,26 @@ func tableEndpoint(settings map[string]string) (*url.URL, error) {
 // https://contoso.table.cosmos.azure.com, which must be https, with access by
 // tokens of Microsoft Entra ID. Any credential of the module azidentity will do.
 // Its identity needs a role that permits to read and write entities, such as
-// Storage Table Data Contributor.
+// Storage Table Data Contributor. An error of the credential becomes the cause of an
+// [*Error] and appears in its text, so it must hold no secret; those of azidentity
+// repeat what Microsoft Entra ID, or a proxy before it, has answered.
 func Entra(endpoint string, credential azcore.TokenCredential) Account {
-	return Account{open: func(t policy.Transporter) (*aztables.ServiceClient, error) {
+	return Account{open: func(t policy.Transporter) (*aztables.ServiceClient, []error) {
+		var mistakes []error
 		u, err := httpx.ParseBaseURL(endpoint)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("the endpoint %w", err)
+			mistakes = append(mistakes, fmt.Errorf("the endpoint %w", err))
 		case u.Scheme != "https":
-			return nil, errors.New("the endpoint must use https, since tokens are sent there")
-		case credential == nil:
-			return nil, errors.New("the credential is nil")
+			mistakes = append(mistakes, errors.New("the endpoint must use https, since tokens are sent there"))
 		}
-		return aztables.NewServiceClient(u.String(), tokens{credential}, options(u, t))
+		if credential == nil {
+			mistakes = append(mistakes, errors.New("the credential is nil"))
+		}
+		if len(mistakes) > 0 {
+			return nil, mistakes
+		}
+		return opened(aztables.NewServiceClient(u.String(), tokens{credential}, options(u, t)))
 	}}
 }
 
@@ -143,6 +160,18 @@ type tokenError struct{ cause error }
 
 func (e *tokenError) Error() string { return "no access token: " + e.cause.Error() }
 func (e *tokenError) Unwrap() error { return e.cause }
+
+// kind is the kind of failure that the credential names, if it does.
+func (e *tokenError) kind() string {
+	var known interface{ FailureKind() string }
+	switch {
+	case errors.As(e.cause, &known):
+		return known.FailureKind()
+	case errors.Is(e.cause, context.DeadlineExceeded):
+		return httpx.KindTimeout
+	}
+	return httpx.KindUnavailable
+}
 
 // A transport bounds the answers, which the SDK reads to their end.
 type transport struct{ client *http.Client }

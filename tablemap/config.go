@@ -117,9 +117,11 @@ func newClient(cfg Config, wrong complain) *aztables.Client {
 		return nil
 	}
 	calls := outbound.New("tables", cfg.MeterProvider, cfg.TracerProvider)
-	service, err := cfg.Account.open(transport{calls.Client(httpx.Harden(cfg.HTTPClient))})
-	if err != nil {
+	service, mistakes := cfg.Account.open(transport{calls.Client(httpx.Harden(cfg.HTTPClient))})
+	for _, err := range mistakes {
 		wrong("Account: %w", err)
+	}
+	if len(mistakes) > 0 {
 		return nil
 	}
 	return service.NewClient(cfg.Table)

@@ -63,7 +63,12 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{"resource that is an address", on("[::1]:8443"), nil},
 
 		{"nothing", tablemap.Config{}, []string{"Account is not set", "Resource must be the host"}},
-		{"empty string", fromString(""), []string{"Account: the connection string has no AccountName"}},
+		{"empty string", fromString(""), []string{"Account: the connection string has no AccountName", "Account: the connection string has neither AccountKey"}},
+		{
+			"everything in the string",
+			fromString("AccountName=contoso;AccountKey=secret!;TableEndpoint=http://contoso.example"),
+			[]string{"must use https", "AccountKey in the connection string is not base64"},
+		},
 		{"no key", fromString("AccountName=contoso"), []string{"Account: the connection string has neither AccountKey"}},
 		{"key without a name", fromString("TableEndpoint=https://contoso.table.core.windows.net/;" + key), []string{"no AccountName"}},
 		{"key that is none", fromString("AccountName=contoso;AccountKey=secret!"), []string{"AccountKey in the connection string is not base64"}},
@@ -73,7 +78,9 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{"endpoint that is none", fromString("AccountName=contoso;" + key + ";TableEndpoint=contoso"), []string{"has no host"}},
 		{"tokens to somewhere", fromEndpoint("http://127.0.0.1:10002"), []string{"Account: the endpoint must use https"}},
 		{"Entra without an endpoint", fromEndpoint(""), []string{"Account: the endpoint has no host"}},
-		{"Entra without a credential", tablemap.Config{Account: tablemap.Entra("https://contoso.table.core.windows.net", nil), Resource: resource}, []string{"the credential is nil"}},
+		{"Entra without a credential", tablemap.Config{Account: tablemap.Entra("https://contoso.table.core.windows.net", nil), Resource: resource}, []string{"Account: the credential is nil"}},
+		{"Entra without anything", tablemap.Config{Account: tablemap.Entra("", nil), Resource: resource}, []string{"Account: the endpoint has no host", "Account: the credential is nil"}},
+		{"Entra, both of no use", tablemap.Config{Account: tablemap.Entra("http://127.0.0.1", nil), Resource: resource}, []string{"Account: the endpoint must use https", "Account: the credential is nil"}},
 		{"short table", tablemap.Config{Account: account, Resource: resource, Table: "ab"}, []string{"Table must be 3 to 63"}},
 		{"table with a hyphen", tablemap.Config{Account: account, Resource: resource, Table: "acs-mappings"}, []string{"Table must be 3 to 63"}},
 		{"resource with a scheme", on("https://" + resource), []string{"Resource must be the host"}},
@@ -88,7 +95,7 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{
 			"everything at once",
 			tablemap.Config{Account: tablemap.ConnectionString("x"), Table: "1", AttemptTimeout: -1},
-			[]string{"Table", "Account", "Resource", "AttemptTimeout is negative"},
+			[]string{"Table", "Account", "Account", "Resource", "AttemptTimeout is negative"},
 		},
 	}
 	for _, tt := range tests {

@@ -1,12 +1,9 @@
 package tablemap
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -149,47 +146,20 @@ func judgeAnswer(status int, code string) verdict {
 // judgeSilence returns what it means that there was no answer because of err, and
 // what may be told of err, which can quote addresses with signatures in them.
 func judgeSilence(err error) (verdict, error) {
-	v := verdict{kind: httpx.KindUnavailable, transient: true, unsettled: true}
-	var (
-		token   *tokenError
-		known   interface{ FailureKind() string }
-		network *net.OpError
-		trust   *tls.CertificateVerificationError
-		broken  *url.Error
-	)
-	if errors.As(err, &network) && network.Op == "dial" {
-		v.unsettled = false // nothing can have been sent
+	var token *tokenError
+	if errors.As(err, &token) { // nothing was sent
+		return verdict{kind: token.kind()}, token
 	}
+	s := httpx.JudgeSilence(err)
+	var broken *url.Error
 	switch {
-	case errors.As(err, &token):
-		v.transient, v.unsettled = false, false
-		if errors.As(token, &known) {
-			v.kind = known.FailureKind()
-		} else if errors.Is(token, context.DeadlineExceeded) {
-			v.kind = httpx.KindTimeout
-		}
-		return v, token
-	case httpx.IsOverloaded(err):
-		return verdict{kind: httpx.KindOverloaded}, errors.New("a limit of our own kept the request from being sent")
-	case errors.Is(err, httpx.ErrBodyTooLarge):
-		v.kind, v.transient = httpx.KindUnusable, false
-		return v, httpx.ErrBodyTooLarge
-	case errors.Is(err, context.DeadlineExceeded):
-		v.kind = httpx.KindTimeout
-		return v, context.DeadlineExceeded
-	case errors.Is(err, context.Canceled):
-		return v, context.Canceled
-	case errors.As(err, &trust):
-		v.unsettled = false
-		return v, trust
-	case network != nil:
-		return v, network
+	case s.Cause != nil:
 	case errors.As(err, &broken), errors.Is(err, io.ErrUnexpectedEOF):
-		return v, errors.New("the connection failed before the answer was complete")
+		s.Cause = httpx.ConnectionCause(err)
 	default:
-		v.kind = httpx.KindUnusable
-		return v, errors.New("what answered is not the Table service, or has not said what was asked")
+		s.Kind, s.Cause = httpx.KindUnusable, errors.New("what answered is not the Table service, or has not said what was asked")
 	}
+	return verdict{kind: s.Kind, transient: s.Transient, unsettled: s.Unsettled}, s.Cause
 }
 
 // answers reports whether err is an answer with this status and, if there are

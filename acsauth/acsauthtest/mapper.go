@@ -12,13 +12,20 @@ import (
 
 // TestMapper proves that an acsauth.IdentityMapper keeps the contract, as far as it
 // can be seen from outside. It runs one subtest for each rule, named after it. A
-// store that is an acsauth.JournalingMapper or an acsauth.ListingMapper is held to
-// the rules of these, too.
+// store that is an acsauth.RenewingMapper, an acsauth.JournalingMapper or an
+// acsauth.ListingMapper is held to the rules of these, too.
 //
-// newMapper is called once for each subtest and once before, and returns an empty store, or one
-// that holds nothing about the users that newUser returns. newUser returns a user
-// that was never returned before; nil makes up ids.
-func TestMapper(t *testing.T, newMapper func(t *testing.T) acsauth.IdentityMapper, newUser func(t *testing.T) acsauth.User) {
+// newMapper is called once for each subtest and once before, and returns an empty
+// store, or one that holds nothing about the users that newUser returns. newUser
+// returns a user that was never returned before; nil makes up ids.
+//
+// What goes wrong only if calls coincide is looked for with many calls at once, for
+// half a second, and longer if the store is slow. A store that keeps the contract
+// never fails; one that breaks it by a hair may pass now and then.
+//
+// except names the rules that this kind of store cannot keep, such as "delete in one
+// step" for one that cannot compare and delete. Say so in its documentation.
+func TestMapper(t *testing.T, newMapper func(t *testing.T) acsauth.IdentityMapper, newUser func(t *testing.T) acsauth.User, except ...string) {
 	t.Helper()
 	madeUp := newUser == nil
 	if madeUp {
@@ -28,14 +35,22 @@ func TestMapper(t *testing.T, newMapper func(t *testing.T) acsauth.IdentityMappe
 	}
 	all := slices.Concat(mappingRules, raceRules)
 	probe := newMapper(t)
+	if _, ok := probe.(acsauth.RenewingMapper); ok {
+		all = append(all, renewRules...)
+	}
 	if _, ok := probe.(acsauth.JournalingMapper); ok {
 		all = append(all, journalRules...)
 	}
 	if _, ok := probe.(acsauth.ListingMapper); ok {
 		all = append(all, listingRules...)
 	}
+	for _, name := range except {
+		if !slices.ContainsFunc(all, func(r rule) bool { return r.name == name }) {
+			t.Errorf("there is no rule %q for this store to be excepted from", name)
+		}
+	}
 	for _, rule := range all {
-		if rule.anyUser && !madeUp {
+		if slices.Contains(except, rule.name) || rule.anyUser && !madeUp {
 			continue
 		}
 		t.Run(rule.name, func(t *testing.T) {

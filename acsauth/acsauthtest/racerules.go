@@ -59,6 +59,16 @@ var raceRules = []rule{
 		},
 	},
 	{
+		name:        "create in one step",
+		explanation: "Create succeeds for nobody else while a mapping is there, at whatever moment it is called.",
+		check:       func(s *subject) { (&contest{subject: s}).run() },
+	},
+	{
+		name:        "delete in one step",
+		explanation: "Delete compares and deletes in one step: a mapping that was created after the one to be deleted had gone stays, at whatever moment Delete is called.",
+		check:       func(s *subject) { (&contest{subject: s, late: true}).run() },
+	},
+	{
 		name:        "unknown outcome",
 		explanation: "After a Create that was given up in the middle the store holds its value or none, says ErrNotStored only if it is none, and Create with the same value ends well.",
 		check: func(s *subject) {

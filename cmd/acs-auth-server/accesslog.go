@@ -46,11 +46,12 @@ func observe(ctx context.Context, u acsauth.User, refused *acsauth.Error) {
 
 // logAccess writes one line for every request: neither its query nor its headers,
 // and its path only if that is the name of an endpoint, since clients put tokens
-// into all of them. What asks for the server's health is logged at level debug.
+// into all of them. What asks for the server's health, or for metrics where there are
+// any, is logged at level debug.
 func logAccess(next http.Handler, route func(path string) string, logger *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		level := slog.LevelInfo
-		if isOperational(r.URL.Path) {
+		level, route := slog.LevelInfo, route(r.URL.Path)
+		if isOperational(route) {
 			level = slog.LevelDebug
 		}
 		if !logger.Enabled(r.Context(), level) {
@@ -68,7 +69,7 @@ func logAccess(next http.Handler, route func(path string) string, logger *slog.L
 			attrs = append(attrs,
 				slog.String(requestIDKey, acsauth.RequestID(ctx)),
 				slog.String("method", knownMethod(r.Method)),
-				slog.String("route", route(r.URL.Path)))
+				slog.String("route", route))
 			ended := time.Now()
 			// Not by LogAttrs, which looks for the place in this program.
 			line := slog.NewRecord(ended, level, "request", 0)

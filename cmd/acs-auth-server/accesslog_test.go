@@ -71,6 +71,7 @@ func TestAccessLine(t *testing.T) {
 		{"no method", "M4DEUP", "/api/token", good, "error=method_not_allowed level=INFO method=other outbound_calls=N route=/api/token status=405"},
 		{"health", "GET", "/healthz", "X: y", "level=DEBUG method=GET outbound_calls=N route=/healthz status=200"},
 		{"no method of health", "POST", "/healthz", "X: y", "error=method_not_allowed level=DEBUG method=POST outbound_calls=N route=/healthz status=405"},
+		{"no metrics", "GET", "/metrics", "X: y", "error=not_found level=INFO method=GET outbound_calls=N route= status=404"},
 		{"document", "HEAD", "/openapi.yaml", "X: y", "level=INFO method=HEAD outbound_calls=N route=/openapi.yaml status=200"},
 	} {
 		want[test.id] = strings.NewReplacer("ADA", pseudonym).Replace(test.want)
@@ -185,38 +186,9 @@ func TestLogMemory(t *testing.T) { // not in parallel with others, whose memory 
 	if n := testing.AllocsPerRun(100, func() { _ = handler.Handle(ctx, record) }); n > 0 {
 		t.Errorf("%v allocations for a line that has the id", n)
 	}
-	silent := logAccess(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), func(string) string { return "" }, slog.New(handler))
+	silent := logAccess(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), func(path string) string { return path }, slog.New(handler))
 	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/healthz", nil)
 	if n := testing.AllocsPerRun(100, func() { silent.ServeHTTP(w, r) }); n > 0 {
 		t.Errorf("%v allocations for a line that is not written", n)
-	}
-}
-
-// What an http.Server reports is worth an operator's while, unless anybody who
-// connects can cause it.
-func TestErrorLog(t *testing.T) {
-	t.Parallel()
-	log := newOutput()
-	logger, _ := newLoggers(log, &settings{logLevel: slog.LevelDebug})
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") }))
-	server.Config.ErrorLog = newErrorLog(logger)
-	server.Start()
-	defer server.Close()
-	if _, err := try(t.Context(), "GET", server.URL); err == nil {
-		t.Error("there is an answer")
-	}
-	newErrorLog(logger).Print("http: TLS handshake error from 127.0.0.1:1: EOF")
-	newErrorLog(logger).Print("http: Accept error: too many open files; retrying in 5ms")
-	log.line(t, "Accept error")
-	log.line(t, "panic serving")
-	got := map[string]string{}
-	for _, line := range logLines(t, log.String(), "the HTTP server has reported something") {
-		first, _, _ := strings.Cut(fmt.Sprint(line["report"]), " from")
-		first, _, _ = strings.Cut(first, " 127.0.0.1")
-		got[first] = fmt.Sprint(line["level"])
-	}
-	want := map[string]string{"http: panic serving": "ERROR", "http: TLS handshake error": "DEBUG", "http: Accept error: too many open files; retrying in 5ms": "WARN"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
 	}
 }

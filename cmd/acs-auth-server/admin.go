@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -30,7 +29,7 @@ func (s *server) newAdmin(background context.Context) *http.Server {
 		WriteTimeout:                 30 * time.Second, // package pprof adds the time that a profile is to take
 		IdleTimeout:                  2 * time.Minute,
 		MaxHeaderBytes:               16 << 10,
-		ErrorLog:                     slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
+		ErrorLog:                     newHTTPLog(s.logger),
 		BaseContext:                  func(net.Listener) context.Context { return background },
 	}
 }
@@ -43,7 +42,7 @@ func (s *server) adminHandler() http.Handler {
 		handle := s.adminEndpoint(r.URL.Path)
 		switch {
 		case handle == nil:
-			s.parts.authenticator.WriteError(w, r, &acsauth.Error{Name: "not_found", Message: "There is nothing at this path."})
+			s.refuse(w, r, &acsauth.Error{Name: "not_found"})
 		case s.reads(w, r):
 			handle(w, r)
 		}
@@ -54,7 +53,7 @@ func (s *server) adminHandler() http.Handler {
 		}
 		return path
 	}
-	return acsauth.WithRequestID(logAccess(root, route, s.logger))
+	return onlyPlainPaths(acsauth.WithRequestID(logAccess(answerPanics(root, s.refuse, s.logger), route, s.logger)))
 }
 
 // adminEndpoint returns what answers at a path; nil: there is nothing. As with the

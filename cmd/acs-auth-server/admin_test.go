@@ -69,6 +69,7 @@ func TestAdmin(t *testing.T) {
 		{admin, "POST", "/debug/pprof/symbol", 405, json405},
 		{admin, "GET", "/debug/pprof/trace?seconds=0.01", 200, "go 1."},
 		{admin, "GET", "/debug/pprof/profile?seconds=1", 200, "\x1f\x8b"}, // gzip
+		{admin, "GET", "/debug/pprof/%68eap", 404, json404},
 		{admin, "GET", "/debug/pprof/nothing", 404, json404},
 		{admin, "POST", "/debug/pprof/nothing", 404, json404},
 		{admin, "GET", "/debug/pprof", 404, json404},
@@ -93,15 +94,16 @@ func TestAdmin(t *testing.T) {
 			t.Errorf("%s %s: %s", test.method, test.path, got.header.Get("Content-Type"))
 		}
 	}
-	for _, line := range logLines(t, r.stderr.String(), "request") {
-		route, _ := line["route"].(string)
-		if operational := isOperational(route); (line["level"] == "DEBUG") != operational && route != "" {
-			t.Errorf("%v", line)
-		}
-	}
 	r.end()
 	if status := r.wait(t); status != exitOK {
 		t.Errorf("exit status %d:\n%s", status, r.stderr)
+	}
+	for _, line := range logLines(t, r.stderr.String(), "request") {
+		route, _ := line["route"].(string)
+		want := map[any]any{float64(404): "not_found", float64(405): "method_not_allowed"}[line["status"]]
+		if (line["level"] == "DEBUG") != isOperational(route) || line["error"] != want {
+			t.Errorf("%v", line)
+		}
 	}
 	if connection, err := net.DialTimeout("tcp", strings.TrimPrefix(admin, "http://"), patience); err == nil {
 		_ = connection.Close()

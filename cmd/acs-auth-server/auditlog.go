@@ -12,6 +12,9 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
 )
 
 // The values of AUDIT_LOG that are no path.
@@ -45,6 +48,35 @@ func openAuditLog(s *settings, logger *slog.Logger, p *problems) io.WriteCloser 
 		return nil
 	}
 	return file
+}
+
+// A lossCounter counts the events that could not be written.
+type lossCounter struct {
+	io.WriteCloser
+	lost metric.Int64Counter
+}
+
+// newLossCounter makes the metric of events that could not be written. It begins with
+// none, whether or not audit events have a place of their own, so that the first loss
+// is a change.
+func newLossCounter(meters metric.MeterProvider) metric.Int64Counter {
+	if meters == nil {
+		meters = noop.NewMeterProvider()
+	}
+	// An instrument that is returned with an error does nothing.
+	lost, _ := meters.Meter(telemetryScope).Int64Counter("acsauth.audit.lost", metric.WithUnit("{event}"),
+		metric.WithDescription("Audit events that could not be written to where AUDIT_LOG says."))
+	lost.Add(context.Background(), 0)
+	return lost
+}
+
+// Write appends one event.
+func (c lossCounter) Write(event []byte) (int, error) {
+	n, err := c.WriteCloser.Write(event)
+	if err != nil {
+		c.lost.Add(context.Background(), 1)
+	}
+	return n, err
 }
 
 type stdoutLog struct{ io.Writer }

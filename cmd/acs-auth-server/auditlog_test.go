@@ -134,3 +134,20 @@ func TestAuditLogFails(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Events that are lost are counted, from zero on.
+func TestAuditLossesAreCounted(t *testing.T) {
+	t.Parallel()
+	c, token := startCloud(t)
+	r := startAgainst(t, c, func(s *settings) { s.stdout = fullDisk{} }, "AUDIT_LOG=stdout", "METRICS=true")
+	for _, want := range []string{"0", "1", "2"} {
+		if got := scrape(t, r.url); !strings.Contains(got, "\nacsauth_audit_lost_total "+want+"\n") {
+			t.Errorf("not %s events are lost:\n%s", want, got)
+		}
+		call(t, "GET", r.url+"/api/user", bearer(token+"x"))
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }

@@ -14,6 +14,10 @@ import (
 	"testing"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth/acsauthtest"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
@@ -28,12 +32,28 @@ type leakTest struct {
 	url    string
 	people []string
 	bodies strings.Builder // of answers that are errors
+	spans  *tracetest.SpanRecorder
+}
+
+// tracers returns who takes down the spans of the server.
+func (l *leakTest) tracers() trace.TracerProvider {
+	l.spans = tracetest.NewSpanRecorder()
+	return sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(l.spans))
+}
+
+// told returns what the spans tell, one a line.
+func (l *leakTest) told() string {
+	var text strings.Builder
+	for _, span := range l.spans.Ended() {
+		fmt.Fprintf(&text, "%s %v %+v %+v %+v %s\n", span.Name(), span.Attributes(), span.Status(), span.Events(), span.Links(), span.SpanContext().TraceState())
+	}
+	return text.String()
 }
 
 // Whatever clients and upstreams do, and however they fail: no token, no secret and no
 // address is in the log, and no person or ACS identity is outside of audit events and
-// orphan reports. Nor is any of that in error answers, even with DEBUG_ERRORS, or in
-// metrics.
+// orphan reports. Nor is any of that in error answers, even with DEBUG_ERRORS, in
+// metrics, or in traces.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -68,7 +88,10 @@ func TestNothingLeaks(t *testing.T) {
 				s.stdout = stdout
 				client := *c.HTTPClient()
 				client.Transport = l.tap
-				return serve(ctx, s, &client, stderr, p, announceNothing)
+				logger, _ := newLoggers(stderr, s)
+				told := newTelemetry(ctx, s, logger, p)
+				told.tracers = l.tracers()
+				return serveTelling(ctx, told, s, &client, stderr, p, announceNothing)
 			})
 			l.url = r.url
 			test.do(l) // first, while the app has no token yet
@@ -86,9 +109,14 @@ func TestNothingLeaks(t *testing.T) {
 			all.find(t, "log", log)
 			all.find(t, "answers", l.bodies.String())
 			all.find(t, "metrics", metrics)
+			spans := l.told()
+			all.find(t, "spans", spans)
 			// Had nothing happened, nothing could have leaked.
-			for _, needed := range []string{"token_issued", "request_refused", "teams_token_exchanged", "identity report left open", "has panicked", "stack_trace", "acsauth_identity_events_total"} {
-				if !strings.Contains(log+l.bodies.String()+metrics, needed) {
+			if len(l.tap.secrets) < 50 || len(l.tap.ids) < 3 || len(l.people) < 10 {
+				t.Errorf("%d secrets, %d identities and %d people make no test", len(l.tap.secrets), len(l.tap.ids), len(l.people))
+			}
+			for _, needed := range []string{"token_issued", "request_refused", "teams_token_exchanged", "identity report left open", "has panicked", "stack_trace", "acsauth_identity_events_total", "acsauth.store.lookup", "acs POST", "Error"} {
+				if !strings.Contains(log+l.bodies.String()+metrics+spans, needed) {
 					t.Errorf("%s did not happen", needed)
 				}
 			}
@@ -108,13 +136,9 @@ func (l *leakTest) loot(layers []source.Layer) loot {
 	_, key, _ := strings.Cut(l.ACS.ConnectionString(), "accesskey=")
 	decoded, _ := base64.StdEncoding.DecodeString(key)
 	settings = append(settings, key, string(decoded), l.ClientSecret)
-	tokens := slices.Collect(maps.Keys(l.tap.secrets))
-	if len(tokens) < 50 || len(l.tap.ids) < 3 || len(l.people) < 10 {
-		l.Errorf("%d tokens, %d identities and %d people make no test", len(tokens), len(l.tap.ids), len(l.people))
-	}
 	return loot{
 		secrets: map[string][]string{
-			"a token":                   tokens,
+			"a token":                   slices.Collect(maps.Keys(l.tap.secrets)),
 			"a secret of the settings":  slices.DeleteFunc(settings, func(s string) bool { return s == "" }),
 			"a name":                    {"Beeblebrox"},
 			"what a client made up":     {"M4DEUP"},
@@ -185,6 +209,10 @@ func (l *leakTest) refuse() {
 	l.send("GET", "/api/token/teams", bearer(good), "teams-user-aad-token: "+l.Entra.TeamsToken(other, cloud.TokenOptions{}))
 	l.send("GET", "/api/"+good, bearer(good))
 	l.send("GET", "/api/token?access_token="+good, "X-Request-Id: "+good)
+	l.send("GET", "/api/token", "X-Request-Id: "+good[:64])
+	_, payload, _ := strings.Cut(good, ".")
+	l.send("GET", "/api/token", "X-Request-Id: "+payload[:64])
+	l.send("GET", "/api/token", traceparent, "tracestate: x=M4DEUP", "baggage: x=M4DEUP")
 	l.send("GET", "/M4DEUP?M4DEUP="+u.UPN, "X: "+u.UPN)
 	l.send("M4DEUP", "/api/user", "Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte("M4DEUP:"+u.UPN)))
 }

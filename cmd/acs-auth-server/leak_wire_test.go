@@ -45,6 +45,7 @@ func (w *wiretap) note(texts ...string) {
 		for _, token := range tokenForm.FindAllString(text, -1) {
 			parts := strings.Split(token, ".")
 			w.secrets[token], w.secrets[parts[1]], w.secrets[parts[2]] = true, true, true
+			w.secrets[parts[1][:min(len(parts[1]), 64)]] = true // as much as an id can have
 		}
 		for _, form := range []*regexp.Regexp{signatureForm, secretMember} {
 			for _, match := range form.FindAllStringSubmatch(text, -1) {

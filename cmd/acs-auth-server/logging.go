@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
-	"log"
 	"log/slog"
 	"os"
 	"slices"
@@ -90,23 +88,4 @@ func (h requestHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (h requestHandler) WithGroup(name string) slog.Handler {
 	h.inner = h.inner.WithGroup(name)
 	return h
-}
-
-// newErrorLog returns the log of an http.Server, which reports what no handler sees:
-// connections that fail, and panics that nothing else has answered. What anybody can
-// cause who connects is logged at level debug.
-func newErrorLog(logger *slog.Logger) *log.Logger { return log.New(errorLog{logger}, "", 0) }
-
-type errorLog struct{ logger *slog.Logger }
-
-func (l errorLog) Write(report []byte) (int, error) {
-	level := slog.LevelWarn
-	switch {
-	case bytes.HasPrefix(report, []byte("http: TLS handshake error ")):
-		level = slog.LevelDebug
-	case bytes.HasPrefix(report, []byte("http: panic serving ")):
-		level = slog.LevelError
-	}
-	l.logger.Log(context.Background(), level, "the HTTP server has reported something", "report", string(bytes.TrimSpace(report)))
-	return len(report), nil
 }

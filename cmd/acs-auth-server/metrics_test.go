@@ -90,6 +90,7 @@ func TestMetricNames(t *testing.T) {
 	}
 	got := families(t, exposition)
 	want := map[string]string{
+		"acsauth_audit_lost_total":         "counter",
 		"acsauth_cache_entries":            "gauge cache",
 		"acsauth_cache_lookups_total":      "counter cache hit",
 		"acsauth_cache_size_bytes":         "gauge cache",

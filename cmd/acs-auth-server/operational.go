@@ -17,10 +17,10 @@ const (
 	openAPIPath = "/openapi.yaml"
 )
 
-// isOperational reports whether a path is for those who watch the server, and ask
+// isOperational reports whether an endpoint is for those who watch the server, and ask
 // again and again.
-func isOperational(path string) bool {
-	return path == healthPath || path == readyPath || path == metricsPath
+func isOperational(route string) bool {
+	return route == healthPath || route == readyPath || route == metricsPath
 }
 
 // A health is the answer of /healthz and /readyz.
@@ -90,11 +90,12 @@ func (s *server) reads(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	w.Header().Set("Allow", "GET, HEAD")
-	refused := &acsauth.Error{
-		Name:    "method_not_allowed",
-		Message: "The method is not allowed here. The Allow header lists those that are.",
-	}
+	s.refuse(w, r, &acsauth.Error{Name: "method_not_allowed"})
+	return false
+}
+
+// refuse answers a request that gets to no handler of the API.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, refused *acsauth.Error) {
 	observe(r.Context(), acsauth.User{}, refused)
 	s.parts.authenticator.WriteError(w, r, refused)
-	return false
 }

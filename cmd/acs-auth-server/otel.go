@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"crypto/tls"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -73,6 +74,20 @@ func (set otelVariables) wants(signal string) bool {
 // grpc reports whether a signal is to be exported over gRPC, and not over plain HTTP.
 func (set otelVariables) grpc(signal string) bool {
 	return cmp.Or(set["OTEL_EXPORTER_OTLP_"+signal+"_PROTOCOL"], set["OTEL_EXPORTER_OTLP_PROTOCOL"]) == "grpc"
+}
+
+// endpoint returns where a signal goes, as scheme and host: the rest of the address
+// may be a secret.
+func (set otelVariables) endpoint(signal string) string {
+	fallback := "http://localhost:4318"
+	if set.grpc(signal) {
+		fallback = "http://localhost:4317"
+	}
+	u, err := url.Parse(cmp.Or(set["OTEL_EXPORTER_OTLP_"+signal+"_ENDPOINT"], set["OTEL_EXPORTER_OTLP_ENDPOINT"], fallback))
+	if err != nil {
+		return "" // reported by otlpEndpoint
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // checkSampler checks the sampler together with its argument.

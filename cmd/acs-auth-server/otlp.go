@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"regexp"
+	"strings"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
@@ -12,6 +16,9 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"google.golang.org/grpc/status"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
 // newSpanExporter returns what sends traces. The exporters of the SDK take all that
@@ -24,7 +31,7 @@ func newSpanExporter(ctx context.Context, set otelVariables, logger *slog.Logger
 	} else {
 		exporter, err = otlptracehttp.New(ctx)
 	}
-	return &spanExporter{SpanExporter: exporter, log: exportLog{logger: logger, signal: "traces"}}, err
+	return &spanExporter{SpanExporter: exporter, log: exportLog{logger: logger, signal: "traces", endpoint: set.endpoint(otelTraces)}}, err
 }
 
 // newMetricExporter returns what sends metrics, as newSpanExporter does for traces.
@@ -36,16 +43,17 @@ func newMetricExporter(ctx context.Context, set otelVariables, logger *slog.Logg
 	} else {
 		exporter, err = otlpmetrichttp.New(ctx)
 	}
-	return &metricExporter{Exporter: exporter, log: exportLog{logger: logger, signal: "metrics"}}, err
+	return &metricExporter{Exporter: exporter, log: exportLog{logger: logger, signal: "metrics", endpoint: set.endpoint(otelMetrics)}}, err
 }
 
 // An exportLog logs that exporting a signal has begun to fail, and that it works
 // again. The SDK would report every failure to a handler of the whole process, which
 // knows nothing of this server's log.
 type exportLog struct {
-	logger  *slog.Logger
-	signal  string
-	failing atomic.Bool
+	logger   *slog.Logger
+	signal   string
+	endpoint string // scheme and host
+	failing  atomic.Bool
 }
 
 // take takes in how an export ended.
@@ -54,8 +62,36 @@ func (l *exportLog) take(ctx context.Context, err error) {
 	case err == nil && l.failing.Swap(false):
 		l.logger.InfoContext(ctx, "telemetry is exported again", "signal", l.signal)
 	case err != nil && !l.failing.Swap(true):
-		l.logger.WarnContext(ctx, "telemetry cannot be exported", "signal", l.signal, "error", err)
+		l.logger.WarnContext(ctx, "telemetry cannot be exported", "signal", l.signal, "endpoint", l.endpoint, "error", exportCause(err))
 	}
+}
+
+// What the texts of the exporters begin with, where there is no other way to know.
+var (
+	exportStatus   = regexp.MustCompile(`failed to send to \S+: ([1-5][0-9][0-9])\b`)
+	exportPutOff   = "retry-able request failure: body: "
+	exportInPart   = "OTLP partial success: "
+	errExportBusy  = errors.New("it asks to try again later")
+	errExportParts = errors.New("it has not taken all of it")
+)
+
+// exportCause returns why an export failed, without the path of the endpoint, which
+// often is a secret, and without what the collector says.
+func exportCause(err error) error {
+	if answered, ok := status.FromError(err); ok {
+		return fmt.Errorf("gRPC status %s", answered.Code())
+	}
+	text := err.Error()
+	if match := exportStatus.FindStringSubmatch(text); match != nil {
+		return fmt.Errorf("HTTP status %s", match[1])
+	}
+	switch {
+	case strings.Contains(text, exportPutOff):
+		return errExportBusy
+	case strings.Contains(text, exportInPart):
+		return errExportParts
+	}
+	return httpx.ConnectionCause(err)
 }
 
 type spanExporter struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"io"
 	"strings"
 	"syscall"
 	"testing"
@@ -145,7 +146,7 @@ func TestExportLog(t *testing.T) {
 	out := newOutput()
 	logger, _ := newLoggers(out, new(settings))
 	log := exportLog{logger: logger, signal: "traces"}
-	for _, err := range []error{nil, errors.New("first"), errors.New("second"), nil, nil, errors.New("third")} {
+	for _, err := range []error{nil, io.EOF, errors.New("second"), nil, nil, io.ErrUnexpectedEOF} {
 		log.take(t.Context(), err)
 	}
 	var got []any
@@ -157,9 +158,9 @@ func TestExportLog(t *testing.T) {
 		}
 	}
 	want := []any{
-		"WARN", "telemetry cannot be exported", "first",
+		"WARN", "telemetry cannot be exported", "EOF",
 		"INFO", "telemetry is exported again", nil,
-		"WARN", "telemetry cannot be exported", "third",
+		"WARN", "telemetry cannot be exported", "unexpected EOF",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

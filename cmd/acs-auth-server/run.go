@@ -55,13 +55,19 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 // serve puts the server together, unless something is wrong with its settings, and
 // runs it. Announce is called when it listens.
 func serve(ctx context.Context, s *settings, client *http.Client, stderr io.Writer, p *problems, announce func(net.Addr) error) int {
+	logger, _ := newLoggers(stderr, s)
+	return serveTelling(ctx, newTelemetry(ctx, s, logger, p), s, client, stderr, p, announce)
+}
+
+// serveTelling does so with telemetry that has been made, which it ends.
+func serveTelling(ctx context.Context, told *telemetry, s *settings, client *http.Client, stderr io.Writer, p *problems, announce func(net.Addr) error) int {
+	defer told.end(context.WithoutCancel(ctx)) // if nobody else has ended it
 	logger, audit := newLoggers(stderr, s)
+	lost := newLossCounter(told.meters)
 	if auditLog := openAuditLog(s, logger, p); auditLog != nil {
 		defer func() { _ = auditLog.Close() }()
-		audit = newAuditLogger(newLogHandler(auditLog, s), s)
+		audit = newAuditLogger(newLogHandler(lossCounter{auditLog, lost}, s), s)
 	}
-	told := newTelemetry(ctx, s, logger, p)
-	defer told.end(context.WithoutCancel(ctx)) // if nobody else has ended it
 	made := compose(s, surroundings{client: client, logger: logger, audit: audit, meters: told.meters, tracers: told.tracers}, p)
 	if p.any() {
 		p.write(stderr)

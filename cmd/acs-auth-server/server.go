@@ -58,7 +58,8 @@ func (s *server) handler() http.Handler {
 			api.ServeHTTP(w, r)
 		}
 	})
-	return onlyPlainPaths(traceRequests(acsauth.WithRequestID(logAccess(root, s.route, s.logger)), s.route, s.telemetry.tracerProvider()))
+	observed := logAccess(answerPanics(root, s.refuse, s.logger), s.route, s.logger)
+	return onlyPlainPaths(traceRequests(acsauth.WithRequestID(observed), s.route, s.telemetry.tracerProvider()))
 }
 
 // onlyPlainPaths leaves paths as they were sent, if characters are encoded in them that
@@ -95,7 +96,7 @@ func (s *server) serve(listener net.Listener) error {
 		WriteTimeout:                 s.settings.requestTimeout + slack,
 		IdleTimeout:                  2 * time.Minute,
 		MaxHeaderBytes:               maxHeaderBytes,
-		ErrorLog:                     newErrorLog(s.logger),
+		ErrorLog:                     newHTTPLog(s.logger),
 		BaseContext:                  func(net.Listener) context.Context { return background },
 	}
 

@@ -85,7 +85,7 @@ func (t *telemetry) measure(ctx context.Context, s *settings, who *resource.Reso
 		}
 		options = append(options, sdkmetric.WithReader(exporter))
 		t.metrics = promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-			ErrorLog:          slog.NewLogLogger(t.logger.Handler(), slog.LevelWarn),
+			ErrorLog:          newHTTPLog(t.logger),
 			ErrorHandling:     promhttp.ContinueOnError,
 			EnableOpenMetrics: true, // for exemplars, which lead from metrics to traces
 		})
@@ -142,7 +142,7 @@ func (t *telemetry) end(ctx context.Context) {
 		for _, shutdown := range t.shutdown {
 			group.Go(func() {
 				if err := shutdown(ctx); err != nil {
-					t.logger.WarnContext(ctx, "the last telemetry was not sent", "error", err)
+					t.logger.WarnContext(ctx, "the last telemetry was not sent", "error", exportCause(err))
 				}
 			})
 		}

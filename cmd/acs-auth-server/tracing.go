@@ -12,21 +12,22 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/tracing"
 )
 
-// tracerScope names the server to OpenTelemetry.
-const tracerScope = "github.com/Azure-Samples/communication-services-authentication-hero-go/cmd/acs-auth-server"
+// telemetryScope names the server to OpenTelemetry.
+const telemetryScope = "github.com/Azure-Samples/communication-services-authentication-hero-go/cmd/acs-auth-server"
 
 // traceRequests makes a span of every request, within the trace that its caller names
 // (https://www.w3.org/TR/trace-context/). It names and describes it by the conventions
 // of OpenTelemetry for HTTP, but for what clients put tokens into: the query, headers,
-// and a path that is no endpoint's. What asks for the server's health, again and
-// again, is not traced.
+// and a path that is no endpoint's. What asks for the server's health, or for metrics
+// where there are any, again and again, is not traced.
 func traceRequests(next http.Handler, route func(path string) string, tracers trace.TracerProvider) http.Handler {
 	if tracers == nil {
 		return next
 	}
-	tracer := tracers.Tracer(tracerScope)
+	tracer := tracers.Tracer(telemetryScope)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isOperational(r.URL.Path) {
+		route := route(r.URL.Path)
+		if isOperational(route) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -35,7 +36,7 @@ func traceRequests(next http.Handler, route func(path string) string, tracers tr
 			name, method = "HTTP", "_OTHER"
 		}
 		attrs := []attribute.KeyValue{attribute.String("http.request.method", method)}
-		if route := route(r.URL.Path); route != "" {
+		if route != "" {
 			name += " " + route
 			attrs = append(attrs, attribute.String("http.route", route))
 		}

@@ -79,8 +79,9 @@ func TestRequestSpans(t *testing.T) {
 	url, spans, end := startTraced(t, c)
 	c.Inject(cloud.Fault{Op: cloud.OpACSIssue, Status: 401, Times: 1})
 	for _, r := range []struct{ method, path string }{
-		{"GET", "/healthz"}, {"GET", "/readyz"}, {"GET", "/metrics"},
+		{"GET", "/healthz"}, {"GET", "/readyz"},
 		{"POST", "/api/user?secret=" + token}, {"GET", "/api/token"}, {"GET", "/" + token}, {"BREW", "/api/user"}, {"GET", "/openapi.yaml"},
+		{"GET", "/metrics"}, // where there are none
 	} {
 		call(t, r.method, url+r.path, bearer(token))
 	}
@@ -114,6 +115,7 @@ func TestRequestSpans(t *testing.T) {
 		{"GET", attrs("GET", "", "404"), codes.Unset},
 		{"HTTP /api/user", attrs("_OTHER", "/api/user", "405"), codes.Unset},
 		{"GET /openapi.yaml", attrs("GET", "/openapi.yaml", "200"), codes.Unset},
+		{"GET", attrs("GET", "", "404"), codes.Unset},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(described{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -152,7 +152,7 @@ func (t *tool) identities(f *finding) *acsidentity.Client {
 		f.wrong(source.ACSEndpoint, "is set, and so is ACS_CONNECTION_STRING: remove one of them")
 		return nil
 	case cfg.Endpoint != "":
-		credential, err := azidentity.NewDefaultAzureCredential(nil)
+		credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Transport: newTransport(t.httpClient)}})
 		if err != nil {
 			f.wrong(source.ACSEndpoint, "needs a way to sign in to Microsoft Entra ID: %v", err)
 			return nil

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	azlog "github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
 	"github.com/urfave/cli/v3"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
@@ -27,6 +28,9 @@ const (
 )
 
 func main() {
+	// AZURE_SDK_GO_LOGGING would have Azure's SDK print requests and answers to
+	// standard error, people's ids in them.
+	azlog.SetListener(nil)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	t := &tool{environ: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	status := t.run(ctx, os.Args)

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +20,37 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/stores"
 )
+
+// asTool in the environment makes the test binary the program itself, for what only a
+// process of its own can show.
+const asTool = "ACSAUTH_TEST_RUN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asTool) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// What Azure's SDK would print if it was asked to is not printed: people's ids are in
+// the addresses of their mappings.
+func TestAzureSDKIsSilent(t *testing.T) {
+	t.Parallel()
+	tables := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "s3cret", http.StatusForbidden) }))
+	defer tables.Close()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), program, "prepare")
+	c.Env = []string{asTool + "=1", "AZURE_SDK_GO_LOGGING=all", "ACS_CONNECTION_STRING=" + resource,
+		"MAPPING_STORE=tables:AccountName=a;AccountKey=a2V5;TableEndpoint=" + tables.URL}
+	output, _ := c.CombinedOutput()
+	text := string(output)
+	if c.ProcessState.ExitCode() != exitUsage || strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "acsauth: tablemap: ") || strings.Contains(text, "s3cret") {
+		t.Errorf("%v, printed:\n%s", c.ProcessState, text)
+	}
+}
 
 // A world is an ACS resource, a SQLite file, and the environment that names both.
 type world struct {

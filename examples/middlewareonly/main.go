@@ -25,7 +25,11 @@ func newHandler() (http.Handler, error) {
 }
 
 func whoAmI(w http.ResponseWriter, r *http.Request) {
-	user, _ := acsauth.UserFromContext(r.Context()) // there always is one behind Require
+	user, ok := acsauth.UserFromContext(r.Context())
+	if !ok { // somebody has taken Require away
+		http.Error(w, "nobody has checked who is calling", http.StatusInternalServerError)
+		return
+	}
 	fmt.Fprintf(w, "You are user %s of tenant %s.\n", user.ObjectID, user.TenantID)
 }
 

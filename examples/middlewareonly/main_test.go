@@ -27,3 +27,12 @@ func TestMiddlewareOnly(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+// Without Require there is no user, and nobody is taken for one.
+func TestWithoutRequire(t *testing.T) {
+	w := httptest.NewRecorder()
+	whoAmI(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "You are") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}

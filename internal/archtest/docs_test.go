@@ -36,6 +36,23 @@ func TestEndpointsPageListsErrors(t *testing.T) {
 	}
 }
 
+// TestRunbookHasEveryError: docs/runbook.md has one entry for each error, in the order
+// of docs/endpoints.md, and for what only the log and metrics have.
+func TestRunbookHasEveryError(t *testing.T) {
+	t.Parallel()
+	var want, entries []string
+	for _, match := range regexp.MustCompile("(?m)^\\| \\d{3} \\| `([a-z_]+)` \\|").FindAllStringSubmatch(readDoc(t, "endpoints.md"), -1) {
+		want = append(want, match[1])
+	}
+	want = append(want, "client_closed", "aborted")
+	for _, match := range regexp.MustCompile(`(?m)^## ([a-z_]+)$`).FindAllStringSubmatch(readDoc(t, "runbook.md"), -1) {
+		entries = append(entries, match[1])
+	}
+	if diff := cmp.Diff(want, entries); diff != "" || len(want) < 20 {
+		t.Errorf("docs/endpoints.md (-) and docs/runbook.md (+) disagree:\n%s", diff)
+	}
+}
+
 // TestDocsNameKnownErrors: no page speaks of an error that is not there.
 func TestDocsNameKnownErrors(t *testing.T) {
 	t.Parallel()

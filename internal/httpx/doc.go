@@ -1,5 +1,6 @@
 // Package httpx holds what every outbound HTTP client of this module has in
 // common: a transport that never follows redirects, bounded bodies, retry
-// delays, and the vocabulary in which upstream failures are reported. What
-// requests in either direction need is here too: buffers, ids, header fields.
+// delays, what it means that no answer came, and the vocabulary in which upstream
+// failures are reported. What requests in either direction need is here too:
+// buffers, ids, header fields, claims challenges.
 package httpx

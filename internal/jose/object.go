@@ -30,7 +30,7 @@ var (
 // Unlike encoding/json, which takes the last of several members and ignores the
 // case of their names, it refuses the whole object if two names are equal or
 // differ in case only: of {"tid":"a","TID":"b"} one check would see a and
-// another b. That error wraps [ErrAmbiguous]. Nor does it mend bytes that are no
+// another b. That error is [ErrAmbiguous]. Nor does it mend bytes that are no
 // UTF-8. It calls f only after it has read the whole text.
 func EachMember(text string, f func(name, value string) error) error {
 	var usual [32]member // so that what tokens have takes no memory from the heap
@@ -41,7 +41,7 @@ func EachMember(text string, f func(name, value string) error) error {
 	for i, m := range members {
 		for _, other := range members[:i] {
 			if strings.EqualFold(m.name, other.name) {
-				return fmt.Errorf("%w: %q", ErrAmbiguous, m.name)
+				return ErrAmbiguous // without the name, which whoever sent it made up
 			}
 		}
 	}
