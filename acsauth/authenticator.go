@@ -142,7 +142,7 @@ func NewAuthenticator(cfg AuthenticatorConfig) (*Authenticator, error) {
 		mistake("acsauth: Audiences must not hold an empty one")
 	}
 	if !isScope(cfg.Scope) {
-		mistake("acsauth: Scope must be the short name of one permission, such as access_as_user")
+		mistake("acsauth: Scope must be the short name of one permission, such as access_as_user, without the resource before it")
 	}
 	if cfg.ClockSkew < 0 || cfg.ClockSkew > maxSkew {
 		mistake("acsauth: ClockSkew must be more than 0 and at most %v", maxSkew)
@@ -288,9 +288,11 @@ func isDomain(s string) bool {
 }
 
 // isScope reports whether s is one scope-token of RFC 6749 section 3.3 that needs
-// no escaping in a header.
+// no escaping in a header. One with its resource before it is what clients ask for,
+// and not what tokens carry.
 func isScope(s string) bool {
-	return s != "" && s == plain(s) && !strings.ContainsAny(s, " ,")
+	resource, _, _ := strings.Cut(s, "/")
+	return s != "" && s == plain(s) && !strings.ContainsAny(s, " ,") && !strings.Contains(s, "://") && !syntax.IsGUID(resource)
 }
 
 func lowered(list []string) []string {

@@ -201,3 +201,20 @@ func TestAuthenticatorConfigMistakes(t *testing.T) {
 		t.Errorf("an empty configuration has two mistakes, got:\n%v", err)
 	}
 }
+
+// A scope is what tokens carry: the name of a permission, which may have punctuation in
+// it, but not the resource that clients put before it.
+func TestAuthenticatorConfigScope(t *testing.T) {
+	t.Parallel()
+	for scope, good := range map[string]bool{
+		"access_as_user": true, "chat:read": true, "calls/join": true,
+		"api://" + contoso.ClientID + "/access_as_user": false, "https://contoso.example/access_as_user": false, contoso.ClientID + "/access_as_user": false,
+		"chat call": false, "chat,call": false,
+	} {
+		cfg := contoso
+		cfg.Scope = scope
+		if _, err := acsauth.NewAuthenticator(cfg); (err == nil) != good || err != nil && !strings.Contains(err.Error(), "acsauth: Scope must be") {
+			t.Errorf("%s: %v", scope, err)
+		}
+	}
+}

@@ -114,7 +114,51 @@ func openAuditFile(path string, logger *slog.Logger) (*auditFile, error) {
 	return a, nil
 }
 
+// checkAuditLog reports what openAuditLog would, as far as it shows without making a
+// file.
+func checkAuditLog(s *settings, p *problems) {
+	if s.auditLog == auditStderr || s.auditLog == auditStdout {
+		return
+	}
+	if err := tryAuditFile(s.auditLog); err != nil {
+		p.addFirst("AUDIT_LOG", "cannot be opened for writing: %v", nameless(err))
+	}
+}
+
+func tryAuditFile(path string) error {
+	if err := refusePipe(path); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if info, err = os.Stat(filepath.Dir(path)); err == nil && !info.IsDir() {
+			err = syscall.ENOTDIR
+		}
+		return err
+	case err != nil || !info.Mode().IsRegular() && !info.IsDir():
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// refusePipe reports what would keep the server waiting for somebody to read, when it
+// is opened or later.
+func refusePipe(path string) error {
+	if info, err := os.Stat(path); err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
+		return errors.New("it is a pipe or a socket, and who reads from it could keep requests waiting; for standard output there is stdout")
+	}
+	return nil
+}
+
 func appendTo(path string) (*os.File, error) {
+	if err := refusePipe(path); err != nil {
+		return nil, err
+	}
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	return file, nameless(err)
 }

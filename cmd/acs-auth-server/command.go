@@ -5,13 +5,15 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // A command is what the command line asks for.
 type command struct {
 	help, version, healthcheck, printConfig, dev bool
 	config                                       string // path of a file with settings
-	flags                                        layer
+	flags                                        source.Layer
 }
 
 // parseArgs reads the command line. Package flag stops at the first mistake, and
@@ -19,7 +21,7 @@ type command struct {
 // mistake is told from the argument that it stopped at, and it goes on after that.
 // Of arguments, only the names of flags are repeated.
 func parseArgs(args []string, p *problems) command {
-	c := command{flags: layer{name: "flags", values: make(map[string]value)}}
+	c := command{flags: source.Layer{Name: "flags", Values: make(map[string]source.Value)}}
 	flags := flag.NewFlagSet("acs-auth-server", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	rest := len(args) // how many arguments follow the last flag that was taken
@@ -49,7 +51,7 @@ func refuse(args []string, at int, flags *flag.FlagSet, p *problems) int {
 	name, dashed := strings.CutPrefix(args[at], "-")
 	name, _, hasText := strings.Cut(strings.TrimPrefix(name, "-"), "=")
 	switch {
-	case !dashed || strings.HasPrefix(name, "-") || !isName(strings.ReplaceAll(name, "-", "_")):
+	case !dashed || strings.HasPrefix(name, "-") || !source.IsName(strings.ReplaceAll(name, "-", "_")):
 		p.addOther("argument number %d is no flag, and nothing else is expected", at+1)
 	case flags.Lookup(name) != nil:
 		p.addOther("the flag -%s needs a value", name)
@@ -95,11 +97,11 @@ func (c *command) declare(p *problems, add func(name string, boolean bool, take 
 func (c *command) set(st setting, text string, p *problems) {
 	where := "flag -" + st.flag()
 	if st.secret {
-		p.addOther("there is no %s, because others can see flags: set %s or %s", where, st.name, st.fileName())
+		p.addOther("there is no %s, because others can see flags: set %s or %s", where, st.name, st.key().FileName())
 		return
 	}
-	if before, again := c.flags.values[st.name]; again && before.text != text {
+	if before, again := c.flags.Values[st.name]; again && before.Text != text {
 		p.addFirst(st.name, "has two values that differ (%s, twice): remove one of them", where)
 	}
-	c.flags.values[st.name] = value{text: text, where: where}
+	c.flags.Values[st.name] = source.Value{Text: text, Where: where}
 }

@@ -1,10 +1,17 @@
 package main
 
 import (
+	"context"
+	"io"
+	"net"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 func TestParseArgs(t *testing.T) {
@@ -50,14 +57,14 @@ func TestParseArgs(t *testing.T) {
 			p := new(problems)
 			got := parseArgs(test.args, p)
 			flags, texts := map[string]string{}, []string(nil)
-			for name, v := range got.flags.values {
-				flags[name] = v.text
+			for name, v := range got.flags.Values {
+				flags[name] = v.Text
 			}
 			for _, known := range p.list {
 				texts = append(texts, known.text)
 			}
-			got.flags = layer{}
-			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(command{}, layer{}, value{})); diff != "" {
+			got.flags = source.Layer{}
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(command{}, source.Layer{}, source.Value{})); diff != "" {
 				t.Error(diff)
 			}
 			if diff := cmp.Diff(test.flags, flags); diff != "" {
@@ -104,4 +111,84 @@ func FuzzParseArgs(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A flag beats the environment, which beats the file, which beats the default, for all
+// that the program does.
+func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "server.env")
+	write(t, path, "SHUTDOWN_TIMEOUT=33s\n")
+	flag, env, file := []string{"-shutdown-timeout=31s"}, []string{"SHUTDOWN_TIMEOUT=32s"}, []string{"-config", path}
+	for _, test := range []struct {
+		name          string
+		args, environ []string
+		want          string
+	}{
+		{"all", slices.Concat(flag, file), env, "31s"},
+		{"a flag and the environment", flag, env, "31s"},
+		{"a flag and a file", slices.Concat(file, flag), nil, "31s"},
+		{"the environment and a file", file, env, "32s"},
+		{"a file", file, nil, "33s"},
+		{"nothing", nil, nil, "30s"},
+	} {
+		for _, dev := range []string{"-dev=false", "-dev"} {
+			t.Run(test.name+" "+dev, func(t *testing.T) {
+				t.Parallel()
+				args := append([]string{dev}, test.args...)
+				environ := with(test.environ, "LISTEN_ADDR=127.0.0.1:0", "SHUTDOWN_DELAY=0s", "AZURE_AUTHORITY_HOST=https://127.0.0.1:1")
+				environ = with(environ, enough...)
+				all, _, status, _, stderr := printed(t, args, environ)
+				if got := strings.TrimLeft(all["SHUTDOWN_TIMEOUT"].line, "#"); status != exitOK || got != "SHUTDOWN_TIMEOUT="+test.want {
+					t.Errorf("-print-config: exit status %d, %s\n%s", status, got, stderr)
+				}
+				r := start(t, func(ctx context.Context, stdout, stderr io.Writer) int {
+					return run(ctx, args, environ, stdout, stderr)
+				})
+				r.end()
+				r.wait(t)
+				ends := logLines(t, r.stderr.String(), "shutting down")
+				if len(ends) != 1 || ends[0]["timeout"] != test.want {
+					t.Errorf("a start: %v, want %s", ends, test.want)
+				}
+			})
+		}
+	}
+}
+
+// Those who run the program know its exit statuses as numbers.
+func TestExitStatus(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	somewhere := []string{"LISTEN_ADDR=127.0.0.1:0", "AZURE_AUTHORITY_HOST=https://127.0.0.1:1", "SHUTDOWN_DELAY=0s"}
+	nobody := "127.0.0.1:1"
+	for _, test := range []struct {
+		name          string
+		args, environ []string
+		want          int
+	}{
+		{"a graceful end", nil, with(enough, somewhere...), 0},
+		{"an address that is taken", nil, with(enough, with(somewhere, "LISTEN_ADDR="+taken.Addr().String())...), 1},
+		{"wrong settings", nil, nil, 2},
+		{"a wrong flag", []string{"-x"}, with(enough, somewhere...), 2},
+		{"-help", []string{"-help"}, nil, 0},
+		{"-version", []string{"-version"}, nil, 0},
+		{"-print-config", []string{"-print-config"}, enough, 0},
+		{"-print-config of wrong settings", []string{"-print-config"}, nil, 2},
+		{"-healthcheck of nobody", []string{"-healthcheck"}, []string{"LISTEN_ADDR=" + nobody}, 1},
+		{"-healthcheck with wrong settings", []string{"-healthcheck"}, []string{"LISTEN_ADDR=x"}, 1},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		if test.args == nil {
+			cancel() // whatever starts ends at once
+		}
+		if got := run(ctx, test.args, test.environ, io.Discard, io.Discard); got != test.want {
+			t.Errorf("%s: exit status %d, want %d", test.name, got, test.want)
+		}
+		cancel()
+	}
 }

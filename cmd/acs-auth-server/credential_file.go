@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/reload"
 )
@@ -30,20 +28,10 @@ func follow[T any](s *settings, setting, value string, around surroundings, pars
 		return reload.Fixed(made), nil
 	}
 	return openFile(path, setting+"_FILE", around, func(content []byte) (made T, err error) {
-		text, err := secretText(content)
+		text, err := keyOf(setting).Text(content)
 		if err != nil {
 			return made, err
 		}
 		return parse(text)
 	})
-}
-
-// secretText returns the secret that a file holds: everything but the end of its
-// last line.
-func secretText(content []byte) (string, error) {
-	text := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
-	if trimmed := strings.TrimSpace(text); trimmed == "" || isPlaceholder(trimmed) {
-		return "", errors.New("it holds nothing")
-	}
-	return text, nil
 }

@@ -208,9 +208,9 @@ func TestAppService(t *testing.T) {
 	for header, status := range map[string]int{c.Machine.IdentityHeader: 201, "wrong": 500} {
 		environ := []string{"LISTEN_ADDR=127.0.0.1:0", "SSL_CERT_FILE=" + ca, "IDENTITY_ENDPOINT=" + c.Machine.IdentityEndpoint(), "IDENTITY_HEADER=" + header,
 			"MANAGED_IDENTITY_CLIENT_ID=" + id.ClientID}
-		for name, v := range devSettings(c).values {
+		for name, v := range devSettings(c).Values {
 			if name != "AZURE_CLIENT_SECRET" {
-				environ = append(environ, name+"="+v.text)
+				environ = append(environ, name+"="+v.Text)
 			}
 		}
 		server := startProcess(t, environ)

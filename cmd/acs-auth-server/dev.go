@@ -13,12 +13,13 @@ import (
 	"slices"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // runDev runs the server against an embedded cloud. Nothing else in the server
 // knows of it: it is where the settings point to.
-func runDev(ctx context.Context, c command, env layer, stdout, stderr io.Writer, p *problems) int {
-	layers, ignored := devSources(c, env, p)
+func runDev(ctx context.Context, c command, env source.Layer, stdout, stderr io.Writer, p *problems) int {
+	layers, ignored := sources(c, env, p)
 	embedded, err := cloud.Start(cloud.Config{})
 	if err != nil {
 		fmt.Fprintf(stderr, "acs-auth-server: starting the embedded cloud: %v\n", err)
@@ -55,40 +56,26 @@ func runDev(ctx context.Context, c command, env layer, stdout, stderr io.Writer,
 	})
 }
 
-// devSources returns the layers above that of -dev, and the names of the settings
-// in the environment that are left out.
-func devSources(c command, env layer, p *problems) (layers []layer, ignored []string) {
-	ignored = dropAzure(&env)
-	layers = []layer{c.flags, env}
-	refuseAzure(c.flags, p)
-	if c.config != "" {
-		file := readFile(c.config, p)
-		refuseAzure(file, p)
-		layers = append(layers, file)
-	}
-	return layers, ignored
-}
-
 // devName is that of the layer below, and where its values come from.
 const devName = "-dev"
 
 // devSettings returns the settings that point to the embedded cloud, and what is
 // different by default.
-func devSettings(c *cloud.Cloud) layer {
+func devSettings(c *cloud.Cloud) source.Layer {
 	return devLayer(c.TenantID, c.ClientID, c.ClientSecret, c.Entra.URL, c.Graph.URL, c.ACS.ConnectionString())
 }
 
 // devOutline is devSettings for a cloud that has not been started: it stands for
 // any.
-func devOutline() layer {
+func devOutline() source.Layer {
 	const nowhere = "https://127.0.0.1"
 	return devLayer(cloud.DefaultTenantID, cloud.DefaultClientID, "secret", nowhere, nowhere, "endpoint="+nowhere+"/;accesskey=AAAA")
 }
 
-func devLayer(tenantID, clientID, clientSecret, authorityHost, graphBaseURL, connectionString string) layer {
+func devLayer(tenantID, clientID, clientSecret, authorityHost, graphBaseURL, connectionString string) source.Layer {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // it never fails
-	l := layer{name: devName, values: make(map[string]value)}
+	l := source.Layer{Name: devName, Values: make(map[string]source.Value)}
 	for name, text := range map[string]string{
 		"AZURE_TENANT_ID":       tenantID,
 		"AZURE_CLIENT_ID":       clientID,
@@ -100,31 +87,31 @@ func devLayer(tenantID, clientID, clientSecret, authorityHost, graphBaseURL, con
 		"DEBUG_ERRORS":          "true",
 		"SHUTDOWN_DELAY":        "0s",
 	} {
-		l.values[name] = value{text: text, where: devName}
+		l.Values[name] = source.Value{Text: text, Where: devName}
 	}
 	return l
 }
 
 // dropAzure removes the settings that say where in Azure the server belongs from
 // the environment, where they often are for other programs, and returns their names.
-func dropAzure(env *layer) (names []string) {
+func dropAzure(env *source.Layer) (names []string) {
 	isAzure := azureNames()
-	for _, name := range slices.Sorted(maps.Keys(env.values)) {
+	for _, name := range slices.Sorted(maps.Keys(env.Values)) {
 		if isAzure(name) {
 			names = append(names, name)
-			delete(env.values, name)
+			delete(env.Values, name)
 		}
 	}
 	return names
 }
 
 // refuseAzure reports such settings where somebody must have meant them.
-func refuseAzure(l layer, p *problems) {
+func refuseAzure(l source.Layer, p *problems) {
 	isAzure := azureNames()
-	for _, name := range slices.Sorted(maps.Keys(l.values)) {
+	for _, name := range slices.Sorted(maps.Keys(l.Values)) {
 		if isAzure(name) {
-			p.addOther("%s (%s) cannot be used with -dev, which has a cloud of its own", name, l.values[name].where)
-			delete(l.values, name)
+			p.addOther("%s (%s) cannot be used with -dev, which has a cloud of its own", name, l.Values[name].Where)
+			delete(l.Values, name)
 		}
 	}
 }
@@ -134,7 +121,7 @@ func azureNames() func(string) bool {
 	names := make(map[string]bool)
 	for _, st := range allSettings() {
 		if st.azure {
-			for _, name := range st.allNames() {
+			for _, name := range st.key().AllNames() {
 				names[name] = true
 			}
 		}

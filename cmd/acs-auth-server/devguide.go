@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // guideTokenLife is how long the tokens that -dev prints are good for. Real ones
@@ -16,8 +18,8 @@ const guideTokenLife = 24 * time.Hour
 type guide struct {
 	url               string // of the server
 	token, teamsToken string
-	certFile          string // of the server; "": it speaks plain HTTP
-	azure             layer  // the settings that point to the embedded cloud
+	certFile          string       // of the server; "": it speaks plain HTTP
+	azure             source.Layer // the settings that point to the embedded cloud
 	caFile            string
 	ignored           []string // settings in the environment
 }
@@ -64,7 +66,7 @@ func (g guide) write(w io.Writer) error {
 	say("\n# With these, the examples use the same cloud, and so does a second server:")
 	say("#   acs-auth-server -listen-addr 127.0.0.1:5001")
 	for _, name := range exported {
-		say("export %s=%s", name, quote(g.azure.values[name].text))
+		say("export %s=%s", name, quote(g.azure.Values[name].Text))
 	}
 	say("export SSL_CERT_FILE=%s", quote(g.caFile))
 

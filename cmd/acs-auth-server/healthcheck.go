@@ -3,17 +3,14 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"strings"
+	"net/url"
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
-	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/reload"
 )
 
 // checkHealth asks the server with the settings s for /healthz, and returns the
@@ -31,15 +28,9 @@ func checkHealth(ctx context.Context, s *settings, stderr io.Writer) int {
 
 func askHealth(ctx context.Context, s *settings) error {
 	// No proxy: the server is on this machine.
-	transport := &http.Transport{DisableKeepAlives: true}
-	if s.tlsCertFile != "" {
-		trust, err := trustOnly(s.tlsCertFile)
-		if err != nil {
-			return fmt.Errorf("TLS_CERT_FILE names a file that is of no use: %w", err)
-		}
-		transport.TLSClientConfig = trust
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.scheme()+"://"+dialable(s.listenAddr)+healthPath, nil)
+	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: anyCertificate()}
+	u := url.URL{Scheme: s.scheme(), Host: dialable(s.listenAddr), Path: healthPath}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return err
 	}
@@ -54,33 +45,13 @@ func askHealth(ctx context.Context, s *settings) error {
 	return nil
 }
 
-// trustOnly returns a configuration that trusts the certificate in a file and no
-// other, whoever vouches for it. The server is reached by its address, which the
-// certificate need not name. That it has expired is for its callers to say: nothing
-// is mended by starting the server again.
-func trustOnly(path string) (*tls.Config, error) {
-	file, err := reload.Open(reload.Config[chain]{Path: path, Parse: parseChain})
-	if err != nil {
-		return nil, err
-	}
-	leaf := file.Current().leaf
-	trusted := x509.NewCertPool()
-	trusted.AddCert(leaf)
-	name := ""
-	switch {
-	case len(leaf.DNSNames) > 0:
-		name = strings.Replace(leaf.DNSNames[0], "*", "any", 1)
-	case len(leaf.IPAddresses) > 0:
-		name = leaf.IPAddresses[0].String()
-	default:
-		return nil, errors.New("its certificate names no host")
-	}
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		RootCAs:    trusted,
-		ServerName: name,
-		Time:       func() time.Time { return leaf.NotBefore },
-	}, nil
+// anyCertificate returns a configuration that takes whatever certificate the server
+// shows. The check connects to the server's own address on this machine, sends nothing
+// secret, and believes nothing but a status, as it does without TLS. Which certificate
+// is in use is no part of the server's health: it may be older than the file, when that
+// was replaced by something of no use, and starting the server again would make it worse.
+func anyCertificate() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
 }
 
 // dialable turns an address to listen on into one to connect to.

@@ -46,7 +46,7 @@ are in the environment and nowhere else; docs/settings.md has them.
 func printSetting(w io.Writer, st setting) {
 	other := "-" + st.flag()
 	if st.secret {
-		other = st.fileName()
+		other = st.key().FileName()
 	}
 	standard := st.standard()
 	if standard != "" {

@@ -37,6 +37,8 @@ func TestHelpOfSettings(t *testing.T) {
 				entry += " (default " + st.fallback + ")"
 			case st.otherwise != "":
 				entry += " (default: " + st.otherwise + ")"
+			default:
+				t.Errorf("nothing is said of what holds without %s", st.name)
 			}
 			entry += " " + st.meaning
 			if len(st.aliases) > 0 {

@@ -21,8 +21,8 @@ func TestIdleConnections(t *testing.T) {
 	const connections = 10_000
 	c, _ := startCloud(t)
 	environ := []string{"SSL_CERT_FILE=" + writeFile(t, string(c.CAPEM())), "LISTEN_ADDR=127.0.0.1:0"}
-	for name, v := range devSettings(c).values {
-		environ = append(environ, name+"="+v.text)
+	for name, v := range devSettings(c).Values {
+		environ = append(environ, name+"="+v.Text)
 	}
 	server := startProcess(t, environ)
 	server.stderr.line(t, "signing keys loaded")

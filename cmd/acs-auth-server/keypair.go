@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/reload"
 )
@@ -85,9 +86,28 @@ func (k *keyPair) current(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			k.logger.Warn("the TLS certificate stays the one before", "error", err)
 		case k.inUse.Load() != before:
 			k.logger.Info("the TLS certificate has been replaced", "expires", k.inUse.Load().Leaf.NotAfter)
+			k.warnOfDates(context.Background())
 		}
 	}
 	return k.inUse.Load(), nil
+}
+
+// warnOfDates logs that the certificate in use is not valid now, or will not be for
+// much longer: that the last tenth of its life has begun, before which whoever renews
+// certificates does so.
+func (k *keyPair) warnOfDates(ctx context.Context) {
+	if k == nil {
+		return
+	}
+	leaf, now := k.inUse.Load().Leaf, time.Now()
+	switch life, left := leaf.NotAfter.Sub(leaf.NotBefore), leaf.NotAfter.Sub(now); {
+	case left < 0:
+		k.logger.WarnContext(ctx, "the TLS certificate has expired", "expires", leaf.NotAfter)
+	case now.Before(leaf.NotBefore):
+		k.logger.WarnContext(ctx, "the TLS certificate is not valid yet", "from", leaf.NotBefore)
+	case left < life/10:
+		k.logger.WarnContext(ctx, "the TLS certificate expires soon", "expires", leaf.NotAfter)
+	}
 }
 
 // update puts a pair together if one of the files has changed. It says once that

@@ -20,6 +20,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth/acsauthtest"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // A leakTest is a whole server that logs all that it can, and answers with all that it
@@ -124,12 +125,12 @@ func TestNothingLeaks(t *testing.T) {
 }
 
 // loot is what passed over the wire, and what the settings hold.
-func (l *leakTest) loot(layers []layer) loot {
+func (l *leakTest) loot(layers []source.Layer) loot {
 	l.Helper()
 	var settings []string
 	for _, name := range []string{"AZURE_CLIENT_SECRET", "GRAPH_MAPPING_KEYS"} {
 		for _, layer := range layers {
-			settings = append(settings, layer.values[name].text)
+			settings = append(settings, layer.Values[name].Text)
 		}
 	}
 	_, key, _ := strings.Cut(l.ACS.ConnectionString(), "accesskey=")
@@ -353,7 +354,7 @@ func TestNoTokenLeaks(t *testing.T) {
 	l := &loot{secrets: map[string][]string{"a name": {"beeblebrox", "Beeblebrox"}}, people: []string{u.ObjectID}}
 	r := start(t, func(ctx context.Context, _, stderr io.Writer) int {
 		p := new(problems)
-		s := load([]layer{environment([]string{
+		s := load([]source.Layer{source.Environment([]string{
 			"AZURE_TENANT_ID=" + c.TenantID, "AZURE_CLIENT_ID=" + c.ClientID, "AZURE_AUTHORITY_HOST=" + c.AuthorityHost,
 			"ACS_CONNECTION_STRING=" + c.ACSConnectionString, "MAPPING_STORE=memory",
 			"LISTEN_ADDR=127.0.0.1:0", "SHUTDOWN_DELAY=0s", "LOG_LEVEL=debug", "DEBUG_ERRORS=true", "RATE_LIMIT_PER_USER=off",

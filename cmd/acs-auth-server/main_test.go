@@ -16,6 +16,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/openapitest"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // asServer in the environment makes the test binary the server itself, for what
@@ -147,17 +148,17 @@ func startAgainst(t *testing.T, c *cloud.Cloud, adjust func(*settings), environ 
 }
 
 // cloudLayers are settings that point to c. "NAME=" in environ removes one.
-func cloudLayers(c *cloud.Cloud, environ ...string) []layer {
-	env, azure := environment(environ), devSettings(c)
-	for name, v := range env.values {
-		if v.text == "" {
-			delete(azure.values, name)
+func cloudLayers(c *cloud.Cloud, environ ...string) []source.Layer {
+	env, azure := source.Environment(environ), devSettings(c)
+	for name, v := range env.Values {
+		if v.Text == "" {
+			delete(azure.Values, name)
 		}
 	}
-	azure.values["LISTEN_ADDR"] = value{text: "127.0.0.1:0", where: "the test"}
-	azure.values["LOG_LEVEL"] = value{text: "debug", where: "the test"}
-	azure.values["RATE_LIMIT_PER_USER"] = value{text: "off", where: "the test"} // some ask until something happens
-	return []layer{env, azure}
+	azure.Values["LISTEN_ADDR"] = source.Value{Text: "127.0.0.1:0", Where: "the test"}
+	azure.Values["LOG_LEVEL"] = source.Value{Text: "debug", Where: "the test"}
+	azure.Values["RATE_LIMIT_PER_USER"] = source.Value{Text: "off", Where: "the test"} // some ask until something happens
+	return []source.Layer{env, azure}
 }
 
 func startCloud(t *testing.T) (c *cloud.Cloud, userToken string) {

@@ -1,6 +1,10 @@
 package main
 
-import "cmp"
+import (
+	"cmp"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
+)
 
 // An origin is what is in force for a setting, and where that comes from.
 type origin struct {
@@ -13,12 +17,12 @@ type origin struct {
 
 // originOf returns the origin of what the layers say about a setting, before other
 // settings are looked at.
-func originOf(st setting, found value, placeholder string) origin {
+func originOf(st setting, found source.Value, placeholder string) origin {
 	switch {
-	case found.text != "" && st.secret:
-		return origin{where: found.where, set: true, file: found.file}
-	case found.text != "":
-		return origin{value: found.text, where: found.where, set: true}
+	case found.Text != "" && st.secret:
+		return origin{where: found.Where, set: true, file: found.File}
+	case found.Text != "":
+		return origin{value: found.Text, where: found.Where, set: true}
 	}
 	o := origin{value: st.fallback, where: "default"}
 	if o.value == "" {

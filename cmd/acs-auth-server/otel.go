@@ -6,6 +6,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/reload"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // The parts of names in which the variables of one signal differ.
@@ -22,13 +25,13 @@ type otelVariables map[string]string
 
 // readOTel takes the variables out of the environment, and reports what is wrong
 // with them.
-func readOTel(layers []layer, p *problems) otelVariables {
+func readOTel(layers []source.Layer, p *problems) otelVariables {
 	set := otelVariables{}
 	for _, l := range layers {
-		for name, v := range l.values {
-			if text := strings.TrimSpace(v.text); strings.HasPrefix(name, "OTEL_") && text != "" {
+		for name, v := range l.Values {
+			if text := strings.TrimSpace(v.Text); strings.HasPrefix(name, "OTEL_") && text != "" {
 				set[name] = text
-				p.from[name] = v.where
+				p.from[name] = v.Where
 			}
 		}
 	}
@@ -110,7 +113,9 @@ func (set otelVariables) checkKeyPairs(p *problems) {
 		if set[one] == "" {
 			continue
 		}
-		if _, err := tls.LoadX509KeyPair(set[certificate], set[keys[i]]); err != nil {
+		public, err1 := reload.Read(set[certificate])
+		private, err2 := reload.Read(set[keys[i]])
+		if _, err := tls.X509KeyPair(public, private); err1 != nil || err2 != nil || err != nil {
 			p.add(one, "and %s must name two PEM files that belong together", other)
 		}
 	}

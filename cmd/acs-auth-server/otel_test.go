@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // Nothing is sent to anybody unless the environment names where to.
@@ -37,7 +39,7 @@ func TestOTelSignals(t *testing.T) {
 		{endpoint + " OTEL_SDK_DISABLED=false", true, false, false},
 	} {
 		p := new(problems)
-		set := load([]layer{environment(with(enough, strings.Fields(test.environ)...))}, false, p).otel
+		set := load([]source.Layer{source.Environment(with(enough, strings.Fields(test.environ)...))}, false, p).otel
 		if p.any() {
 			t.Errorf("%s: %v", test.environ, p.list)
 		}
@@ -72,6 +74,8 @@ func TestOTelMistakes(t *testing.T) {
 		{otlp + "COMPRESSION=slip", otlp + "COMPRESSION must be one of gzip, none"},
 		{otlp + "INSECURE=slip", otlp + "INSECURE must be one of true, false"},
 		{otlp + "CERTIFICATE=/slip", otlp + "CERTIFICATE must name a PEM file with certificates"},
+		{otlp + "CERTIFICATE=/dev/zero", otlp + "CERTIFICATE must name a PEM file with certificates"},
+		{otlp + "CLIENT_CERTIFICATE=/dev/zero", otlp + "CLIENT_CERTIFICATE and " + otlp + "CLIENT_KEY must name two PEM files"},
 		{otlp + "CLIENT_CERTIFICATE=/slip", otlp + "CLIENT_CERTIFICATE and " + otlp + "CLIENT_KEY must name two PEM files"},
 		{otlp + "METRICS_CLIENT_KEY=/slip", otlp + "METRICS_CLIENT_KEY and " + otlp + "METRICS_CLIENT_CERTIFICATE must name two PEM files"},
 		{otlp + "TIMEOUT=10s", otlp + "TIMEOUT must be a whole number, at least 1"},

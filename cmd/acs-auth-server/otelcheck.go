@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/reload"
 )
 
 // An otelCheck says what the value of some variables may be.
@@ -91,7 +92,7 @@ func isToken(s string) bool {
 }
 
 func otlpAuthorities(path string) error {
-	content, err := os.ReadFile(path)
+	content, err := reload.Read(path)
 	if err != nil || !x509.NewCertPool().AppendCertsFromPEM(content) {
 		return errors.New("must name a PEM file with certificates")
 	}

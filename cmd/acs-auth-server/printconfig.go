@@ -4,25 +4,26 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // printConfig prints what is in force, and then what is wrong with it. It puts the
 // server together, as that is where most mistakes show, but starts nothing and asks
 // nobody.
-func printConfig(c command, env layer, stdout, stderr io.Writer, p *problems) int {
+func printConfig(c command, env source.Layer, stdout, stderr io.Writer, p *problems) int {
 	p.outcome = "would not start"
-	var ignored []string
-	layers := []layer{c.flags, env}
+	layers, ignored := sources(c, env, p)
 	if c.dev {
-		layers, ignored = devSources(c, env, p)
 		layers = append(layers, devOutline())
-	} else if c.config != "" {
-		layers = append(layers, readFile(c.config, p))
 	}
 	s := load(layers, c.dev, p)
+	checkAuditLog(s, p)
 	silent := slog.New(slog.DiscardHandler)
 	made := compose(s, surroundings{logger: silent, audit: silent}, p)
 	if made.database != nil {
@@ -57,7 +58,32 @@ func configText(s *settings, ignored []string, p *problems) string {
 			fmt.Fprintf(&b, "%s\n    # %s\n", line, strings.ReplaceAll(where, "\n", " "))
 		}
 	}
+	s.showOTel(&b, p)
 	return b.String()
+}
+
+// showOTel adds the variables of OpenTelemetry that are set. They are comments, since
+// its SDK reads them out of the environment alone.
+func (s *settings) showOTel(b *strings.Builder, p *problems) {
+	if len(s.otel) == 0 {
+		return
+	}
+	b.WriteString("\n# OpenTelemetry, out of the environment alone\n\n")
+	for _, name := range slices.Sorted(maps.Keys(s.otel)) {
+		text, hidden := s.otel[name], "# "+name+" is set, and not shown"
+		line := "#" + name + "=" + text
+		switch {
+		case p.has(name):
+			line = hidden + ": something is wrong with it"
+		case strings.HasSuffix(name, "_HEADERS"):
+			line = hidden // they hold keys
+		case looksSecret(text):
+			line = hidden + ": it looks as if it held a secret"
+		case strings.ContainsFunc(text, unicode.IsControl):
+			line = hidden + ": no line can hold it"
+		}
+		fmt.Fprintf(b, "%s\n    # %s\n", line, p.from[name])
+	}
 }
 
 // show returns the line for a setting, and where what it says comes from.
@@ -105,7 +131,7 @@ func (s *settings) showSecret(st setting, o origin, hidden func(why string) stri
 	}
 	switch {
 	case o.file != "" && !strings.ContainsFunc(o.file, unicode.IsControl):
-		return st.fileName() + "=" + asFileValue(o.file), o.where + detail
+		return st.key().FileName() + "=" + asFileValue(o.file), o.where + detail
 	case all:
 		return st.name + "=" + known, o.where
 	default:
@@ -121,7 +147,7 @@ func looksSecret(text string) bool { return secretLike.MatchString(text) }
 
 // asFileValue returns the value that a file must have for the text.
 func asFileValue(text string) string {
-	if unquote(text) != text {
+	if source.Unquote(text) != text {
 		return `"` + text + `"`
 	}
 	return text

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // A shown setting is what -print-config says of it.
@@ -148,9 +150,8 @@ func TestPrintedConfigAsFile(t *testing.T) {
 			if err := os.WriteFile(path, []byte(stdout), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			before := load([]layer{environment(environ)}, false, new(problems))
-			p := new(problems)
-			after := load([]layer{readFile(path, p)}, false, p)
+			before := load([]source.Layer{source.Environment(environ)}, false, new(problems))
+			after := load([]source.Layer{fileLayer(path)}, false, new(problems))
 			for _, other := range allSettings() {
 				get := rowOf(t, other).get
 				if diff := cmp.Diff(get(before), get(after)); diff != "" && !other.secret {
@@ -243,5 +244,56 @@ func TestPrintConfigStartsNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(store); !os.IsNotExist(err) {
 		t.Errorf("the database: %v", err)
+	}
+}
+
+// What keeps the server from starting shows, as far as it can without starting.
+func TestPrintConfigOfAuditLog(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, later := filepath.Join(dir, "audit.log"), filepath.Join(dir, "later.log")
+	write(t, file, "before\n")
+	for _, test := range []struct {
+		name, path string
+		want       string // "": nothing is wrong
+	}{
+		{"a file", file, ""},
+		{"a file to come", later, ""},
+		{"a device", "/dev/null", ""},
+		{"a directory", dir, "is a directory"},
+		{"no directory", filepath.Join(dir, "none", "audit.log"), "no such file or directory"},
+		{"a file in place of the directory", filepath.Join(file, "audit.log"), "not a directory"},
+		{"a pipe", pipe(t), "it is a pipe or a socket"},
+	} {
+		_, _, status, _, stderr := printed(t, nil, with(enough, "AUDIT_LOG="+test.path))
+		if said := strings.Contains(stderr, "\n  AUDIT_LOG cannot be opened for writing: "+test.want); said != (test.want != "") || (status == exitOK) != (test.want == "") {
+			t.Errorf("%s: exit status %d: %s", test.name, status, stderr)
+		}
+	}
+	if _, err := os.Stat(later); !os.IsNotExist(err) {
+		t.Errorf("the file has been made: %v", err)
+	}
+}
+
+// OpenTelemetry's variables are shown too, as comments and without what is secret.
+func TestPrintConfigOfOTel(t *testing.T) {
+	t.Parallel()
+	all, order, status, stdout, _ := printed(t, nil, with(enough, "OTEL_SERVICE_NAME=acs", "OTEL_EXPORTER_OTLP_TRACES_HEADERS=api-key=tops3cret",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318/?sig=tops3cret", "OTEL_TRACES_SAMPLER=tops3cret", "OTEL_RESOURCE_ATTRIBUTES="))
+	if status != exitSettings || strings.Contains(stdout, "tops3cret") {
+		t.Errorf("exit status %d:\n%s", status, stdout)
+	}
+	want := []shown{
+		{"# OTEL_EXPORTER_OTLP_ENDPOINT is set, and not shown: it looks as if it held a secret", "environment variable OTEL_EXPORTER_OTLP_ENDPOINT"},
+		{"# OTEL_EXPORTER_OTLP_TRACES_HEADERS is set, and not shown", "environment variable OTEL_EXPORTER_OTLP_TRACES_HEADERS"},
+		{"#OTEL_SERVICE_NAME=acs", "environment variable OTEL_SERVICE_NAME"},
+		{"# OTEL_TRACES_SAMPLER is set, and not shown: something is wrong with it", "environment variable OTEL_TRACES_SAMPLER"},
+	}
+	var got []shown
+	for _, name := range order[len(allSettings()):] {
+		got = append(got, all[name])
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(shown{})); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // Problems collects everything that is wrong with the settings, so that all of it
@@ -29,6 +31,13 @@ func (p *problems) has(setting string) bool {
 	return slices.ContainsFunc(p.list, func(known problem) bool { return known.setting == setting })
 }
 
+// only drops the reports about other settings than these.
+func (p *problems) only(settings ...string) {
+	p.list = slices.DeleteFunc(p.list, func(known problem) bool {
+		return known.setting != "" && !slices.Contains(settings, known.setting)
+	})
+}
+
 // add reports something wrong with a setting; text goes on after its name.
 func (p *problems) add(setting, text string, args ...any) {
 	p.list = append(p.list, problem{setting, setting + " " + fmt.Sprintf(text, args...)})
@@ -47,6 +56,15 @@ func (p *problems) addOther(text string, args ...any) {
 	p.list = append(p.list, problem{"", fmt.Sprintf(text, args...)})
 }
 
+// take takes in what was found to be wrong elsewhere.
+func (p *problems) take(mistakes []source.Mistake) {
+	for _, m := range mistakes {
+		if m.Name == "" || !p.has(m.Name) {
+			p.list = append(p.list, problem{m.Name, m.Text})
+		}
+	}
+}
+
 // blame takes in what a package's constructor said about its Config. Fields tells
 // which setting a field comes from; "" marks a field that is only missing because
 // of something else that has been reported. What was known to be wrong with a
@@ -56,36 +74,11 @@ func (p *problems) blame(err error, fields map[string]string) {
 	for _, old := range p.list {
 		known[old.setting] = true
 	}
-	for _, mistake := range flatten(err) {
-		_, text, _ := strings.Cut(mistake.Error(), ": ") // the package
-		text = strings.TrimPrefix(text, "Config.")
-		field := ""
-		for candidate := range fields {
-			if strings.HasPrefix(text, candidate) && len(candidate) > len(field) {
-				field = candidate
-			}
-		}
-		setting := fields[field]
-		switch {
-		case field == "":
-			p.addOther("%v", mistake)
-		case setting != "" && !known[setting]:
-			p.list = append(p.list, problem{setting, setting + strings.TrimPrefix(text, field)})
+	for _, m := range source.Blame(err, fields) {
+		if m.Name == "" || !known[m.Name] {
+			p.list = append(p.list, problem{m.Name, m.Text})
 		}
 	}
-}
-
-// flatten takes apart what errors.Join put together.
-func flatten(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var all []error
-	for _, e := range joined.Unwrap() {
-		all = append(all, flatten(e)...)
-	}
-	return all
 }
 
 // write prints the report, in the order in which -help lists the settings.

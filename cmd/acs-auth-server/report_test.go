@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // Everything is reported at once, in the order of -help.
@@ -50,13 +52,13 @@ func TestReport(t *testing.T) {
       set by:  environment variable ACS_CONNECTION_STRING
       example: ACS_CONNECTION_STRING=endpoint=https://contoso.europe.communication.azure.com/;accesskey=<key>
 
-  ACS_TOKEN_TTL must be a duration such as 30s, 2m or 1h30m
+  ACS_TOKEN_TTL must be a duration from 1h to 24h in whole minutes, such as 1h or 90m: leave it out to get what the service chooses
       set by:  FILE, line 5
       example: ACS_TOKEN_TTL=1h
 
   MAPPING_STORE must be graph, memory, sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE or tables:CONNECTION_STRING
       set by:  environment variable MAPPING_STORE
-      example: MAPPING_STORE=graph
+      example: MAPPING_STORE=sqlite:/var/lib/acs-auth-server/mappings.db
 
   REQUEST_TIMEOUT must be a duration such as 30s, 2m or 1h30m
       set by:  flag -request-timeout
@@ -90,7 +92,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	for _, args := range [][]string{{secret}, {"-x=" + secret}, {"-=" + secret}, {"---" + secret + "="}, {"-dev=" + secret}, {"--", secret}} {
 		contains(t, fmt.Sprint(args), reportOf(t, args, nil))
 	}
-	s := load([]layer{environment([]string{"AZURE_CLIENT_SECRET=" + secret, "ACS_CONNECTION_STRING=" + secret,
+	s := load([]source.Layer{source.Environment([]string{"AZURE_CLIENT_SECRET=" + secret, "ACS_CONNECTION_STRING=" + secret,
 		"GRAPH_MAPPING_KEYS=" + key1})}, false, new(problems))
 	contains(t, "settings", fmt.Sprintf("%v %+v %#v", s, s, *s))
 }
@@ -103,7 +105,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s: exit status %d, on standard error:\n%s", flag, status, &stderr)
 		}
 		for _, st := range allSettings() {
-			for _, name := range append(st.names(), st.fallback, st.otherwise) {
+			for _, name := range append(st.key().Names(), st.fallback, st.otherwise) {
 				if !strings.Contains(stdout.String(), name) {
 					t.Errorf("%s does not speak of %s", flag, name)
 				}

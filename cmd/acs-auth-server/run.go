@@ -7,8 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // Exit statuses.
@@ -31,21 +32,18 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		fmt.Fprintln(stdout, "acs-auth-server", version())
 		return exitOK
 	case c.printConfig:
-		return printConfig(c, environment(environ), stdout, stderr, p)
+		return printConfig(c, source.Environment(environ), stdout, stderr, p)
 	case c.dev && !c.healthcheck:
-		return runDev(ctx, c, environment(environ), stdout, stderr, p)
+		return runDev(ctx, c, source.Environment(environ), stdout, stderr, p)
 	}
 
-	layers := []layer{c.flags, environment(environ)}
-	if c.config != "" {
-		layers = append(layers, readFile(c.config, p))
-	}
-	misread := p.any()
+	layers, _ := sources(c, source.Environment(environ), p)
 	s := load(layers, c.dev, p)
 	s.stdout = stdout
 	if c.healthcheck {
-		// It needs no other setting than those of the listener.
-		if misread || slices.ContainsFunc([]string{"LISTEN_ADDR", "PORT", "TLS_CERT_FILE", "TLS_KEY_FILE"}, p.has) {
+		p.only("LISTEN_ADDR", "PORT", "TLS_CERT_FILE", "TLS_KEY_FILE") // it needs no others
+		if p.any() {
+			p.outcome = "could not be asked for its health"
 			p.write(stderr)
 			return exitFailure
 		}
@@ -87,6 +85,7 @@ func serveTelling(ctx context.Context, told *telemetry, s *settings, client *htt
 		}
 	}
 	logStart(ctx, logger, s, listener.Addr())
+	made.keyPair.warnOfDates(ctx)
 	if running.admin != nil {
 		logger.InfoContext(ctx, "listening for operators", "address", running.admin.Addr().String())
 	}
@@ -133,6 +132,11 @@ func logStart(ctx context.Context, logger *slog.Logger, s *settings, addr net.Ad
 	case unsignedTrust:
 		logger.WarnContext(ctx, "GRAPH_UNSIGNED_MAPPINGS=trust lets users claim, and delete, the ACS identities of others by editing their own Graph extension")
 	case unsignedAdopt:
+		if !time.Now().Before(s.adoptUntil) { // no reason not to start: on the day before the same settings were good
+			logger.WarnContext(ctx, "GRAPH_UNSIGNED_MAPPINGS=adopt is over, so that unsigned mappings are refused",
+				"until", s.adoptUntil.Format(time.RFC3339))
+			return
+		}
 		logger.WarnContext(ctx, "GRAPH_UNSIGNED_MAPPINGS=adopt trusts unsigned mappings for a time, which users may have written themselves",
 			"until", s.adoptUntil.Format(time.RFC3339))
 	}

@@ -57,7 +57,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 			t.Fatalf("this test does not know %s", st.name)
 		}
 		direct = append(direct, st.name+"="+text)
-		fromFiles = append(fromFiles, st.fileName()+"="+path(st.name))
+		fromFiles = append(fromFiles, st.key().FileName()+"="+path(st.name))
 		for _, alias := range st.aliases {
 			check(t, alias, nil, with(enough, st.name+"=", alias+"="+text))
 			check(t, alias+" that disagrees", nil, with(enough, alias+"="+text))

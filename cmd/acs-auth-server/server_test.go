@@ -284,7 +284,8 @@ func TestWarnings(t *testing.T) {
 		{[]string{"DEBUG_ERRORS=true"}, "DEBUG_ERRORS tells callers"},
 		{[]string{"MAPPING_STORE=memory"}, "MAPPING_STORE=memory forgets"},
 		{[]string{"GRAPH_UNSIGNED_MAPPINGS=trust", "GRAPH_MAPPING_KEYS="}, "GRAPH_UNSIGNED_MAPPINGS=trust lets users claim"},
-		{[]string{"GRAPH_UNSIGNED_MAPPINGS=adopt", "GRAPH_ADOPT_UNTIL=2027-01-01T00:00:00Z"}, "GRAPH_UNSIGNED_MAPPINGS=adopt trusts"},
+		{[]string{"GRAPH_UNSIGNED_MAPPINGS=adopt", "GRAPH_ADOPT_UNTIL=2999-01-01T00:00:00Z"}, "GRAPH_UNSIGNED_MAPPINGS=adopt trusts"},
+		{[]string{"GRAPH_UNSIGNED_MAPPINGS=adopt", "GRAPH_ADOPT_UNTIL=2025-01-01T00:00:00Z"}, "GRAPH_UNSIGNED_MAPPINGS=adopt is over"},
 	}
 	c, _ := startCloud(t)
 	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 5000}
@@ -342,7 +343,14 @@ func TestHealthcheckOfAnotherServer(t *testing.T) {
 		t.Errorf("exit status %d: %s", status, &stderr)
 	}
 	stderr.Reset()
-	if status := run(t.Context(), []string{"-healthcheck"}, []string{"LISTEN_ADDR=x"}, &stdout, &stderr); status != exitFailure || !strings.Contains(stderr.String(), "LISTEN_ADDR must be") {
+	status := run(t.Context(), []string{"-healthcheck"}, []string{"LISTEN_ADDR=x", "ACS_TOKEN_TTL=x"}, &stdout, &stderr)
+	want := "acs-auth-server could not be asked for its health, because 1 thing is wrong with its settings:\n\n  LISTEN_ADDR must be "
+	if status != exitFailure || !strings.HasPrefix(stderr.String(), want) {
 		t.Errorf("exit status %d: %s", status, &stderr)
+	}
+	stderr.Reset()
+	status = run(t.Context(), []string{"-healthcheck"}, []string{"LISTEN_ADDR=[fe80::1%lo]:1"}, &stdout, &stderr)
+	if status != exitFailure || !strings.Contains(stderr.String(), "fe80::1%lo") || strings.Contains(stderr.String(), "escape") {
+		t.Errorf("an address with a zone: exit status %d: %s", status, &stderr)
 	}
 }

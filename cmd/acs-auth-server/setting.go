@@ -20,6 +20,7 @@ import (
 type setting struct {
 	name     string   // of the environment variable
 	aliases  []string // other names, which deployments of the sibling samples use
+	lines    bool     // a secret may have several lines
 	secret   bool     // has no flag; may be read from the file that NAME_FILE names
 	required bool
 	azure    bool // says where in Azure the server belongs; -dev decides it

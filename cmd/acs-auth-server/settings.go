@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
@@ -145,6 +146,9 @@ func (s *settings) check(p *problems) {
 		}
 		p.addFirst(missing, "is missing: %s needs it", present)
 	}
+	if !p.has("LISTEN_ADDR") && !p.has("PORT") && collide(s.listenAddr, s.adminAddr) {
+		p.addFirst("ADMIN_ADDR", "must have another port than LISTEN_ADDR: one of the two could not listen")
+	}
 	if s.dev && s.adminAddr != "" && !isLoopback(s.adminAddr) {
 		p.addFirst("ADMIN_ADDR", "must be a loopback address with -dev, such as 127.0.0.1:5050")
 	}
@@ -182,6 +186,26 @@ func (s *settings) scheme() string {
 		return "https"
 	}
 	return "http"
+}
+
+// collide reports whether two listeners cannot have these addresses at once.
+func collide(one, other string) bool {
+	host1, port1, err1 := net.SplitHostPort(one)
+	host2, port2, err2 := net.SplitHostPort(other)
+	number1, _ := strconv.ParseUint(port1, 10, 16)
+	number2, _ := strconv.ParseUint(port2, 10, 16)
+	if err1 != nil || err2 != nil || number1 != number2 || number1 == 0 {
+		return false
+	}
+	ip1, ip2 := net.ParseIP(host1), net.ParseIP(host2)
+	everywhere := func(host string, ip net.IP) bool { return host == "" || ip != nil && ip.IsUnspecified() }
+	switch {
+	case everywhere(host1, ip1) || everywhere(host2, ip2) || host1 == host2:
+		return true
+	case ip1 != nil && ip2 != nil:
+		return ip1.Equal(ip2)
+	}
+	return false // names: only the resolver knows
 }
 
 // isLoopback reports whether only this machine can reach a listener at addr.

@@ -10,14 +10,14 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 func acsSettings() []setting {
 	return []setting{
 		{
-			name: "ACS_CONNECTION_STRING",
-			aliases: []string{"COMMUNICATION_SERVICES_CONNECTION_STRING", "communicationServices_connectionString",
-				"CommunicationServices__ConnectionString"},
+			name:      "ACS_CONNECTION_STRING",
+			aliases:   source.ACSConnectionString.Aliases,
 			azure:     true,
 			secret:    true,
 			otherwise: "this or ACS_ENDPOINT is required",
@@ -26,11 +26,12 @@ func acsSettings() []setting {
 			parse:     secret(func(s *settings) *acsauth.Secret { return &s.acsConnectionString }),
 		},
 		{
-			name:    "ACS_ENDPOINT",
-			azure:   true,
-			example: "https://contoso.europe.communication.azure.com",
-			meaning: "address of the ACS resource, to sign in to it with Microsoft Entra ID",
-			parse:   text(func(s *settings) *string { return &s.acsEndpoint }),
+			name:      "ACS_ENDPOINT",
+			azure:     true,
+			otherwise: "this or ACS_CONNECTION_STRING is required",
+			example:   "https://contoso.europe.communication.azure.com",
+			meaning:   "address of the ACS resource, to sign in to it with Microsoft Entra ID",
+			parse:     text(func(s *settings) *string { return &s.acsEndpoint }),
 		},
 		{
 			name:      "ACS_CREDENTIAL",
@@ -70,7 +71,7 @@ func acsSettings() []setting {
 			otherwise: "the service's, 24h",
 			example:   "1h",
 			meaning:   "life of ACS tokens: 1h to 24h, in whole minutes",
-			parse:     duration(func(s *settings) *time.Duration { return &s.acsTokenTTL }, time.Hour),
+			parse:     tokenTTL,
 		},
 		{
 			name:     "ACS_API_VERSION",
@@ -110,4 +111,13 @@ func tokenScopes(s *settings, value string) error {
 		}
 	}
 	return list(func(s *settings) *[]string { return &s.acsTokenScopes })(s, value)
+}
+
+func tokenTTL(s *settings, value string) error {
+	d, err := time.ParseDuration(value)
+	if err != nil || d < time.Hour || d > 24*time.Hour || d%time.Minute != 0 {
+		return errors.New("must be a duration from 1h to 24h in whole minutes, such as 1h or 90m: leave it out to get what the service chooses")
+	}
+	s.acsTokenTTL = d
+	return nil
 }

@@ -4,8 +4,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/graphmap"
@@ -14,8 +17,9 @@ import (
 
 // The values of MAPPING_STORE.
 const (
-	storeGraph  = "graph"
-	storeMemory = "memory"
+	storeGraph   = "graph"
+	storeMemory  = "memory"
+	storeUnknown = "unknown" // no value: something is wrong with it
 )
 
 // The values of GRAPH_UNSIGNED_MAPPINGS.
@@ -32,9 +36,10 @@ func mappingSettings() []setting {
 			azure:    true,
 			secret:   true, // databases have their passwords in it
 			fallback: storeGraph,
-			example:  storeGraph,
+			example:  "sqlite:/var/lib/acs-auth-server/mappings.db",
 			meaning:  "where mappings are kept: graph, an open extension of the user in Microsoft Graph; sqlite:FILE; postgres://USER:PASSWORD@HOST/DATABASE; tables:CONNECTION_STRING, of Azure Table storage or Cosmos DB; or memory, which forgets them when the server ends",
 			shown:    func(s *settings) (string, bool) { return s.mappingStore, s.storeAddress.Reveal() == "" },
+			strict:   true,
 			parse:    mappingStore,
 		},
 		{
@@ -67,9 +72,10 @@ func mappingSettings() []setting {
 			name:      "GRAPH_MAPPING_KEYS",
 			azure:     true,
 			secret:    true,
+			lines:     true,
 			otherwise: "required, unless unsigned mappings are trusted",
 			example:   "<the output of: openssl rand -base64 32>",
-			meaning:   "keys in standard base64, at least 32 bytes each, separated by commas: the first signs mappings, all verify them",
+			meaning:   "keys in standard base64, at least 32 bytes each, separated by commas or white space: the first signs mappings, all verify them",
 			shown:     func(s *settings) (string, bool) { return fmt.Sprintf("%d of them", len(s.mappingKeys)), false },
 			parse:     mappingKeys,
 		},
@@ -126,10 +132,11 @@ func extensionName(s *settings, value string) error {
 	return nil
 }
 
+// mappingKeys takes a list between commas or white space, such as one of lines.
 func mappingKeys(s *settings, value string) error {
 	var decoded [][]byte
 	var secrets []acsauth.Secret
-	for i, entry := range split(value) {
+	for i, entry := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
 		key, err := base64.StdEncoding.DecodeString(entry)
 		if err != nil {
 			return fmt.Errorf("must be a list of keys in standard base64 with padding; number %d is not", i+1)
@@ -137,14 +144,25 @@ func mappingKeys(s *settings, value string) error {
 		decoded, secrets = append(decoded, key), append(secrets, acsauth.NewSecret(string(key)))
 	}
 	if err := graphmap.CheckKeys(decoded); err != nil {
-		var reasons []string
-		for _, mistake := range flatten(err) {
-			reasons = append(reasons, strings.TrimPrefix(mistake.Error(), "graphmap: "))
-		}
-		return errors.New("has keys of no use: " + strings.Join(reasons, "; "))
+		return errors.New("has keys of no use: " + strings.Join(keyMistakes(err), "; "))
 	}
 	s.mappingKeys = secrets
 	return nil
+}
+
+var numberedKey = regexp.MustCompile(`\bKeys\[([0-9]+)\]`)
+
+// keyMistakes returns what graphmap says of keys in the words of a list, which begins
+// with number 1.
+func keyMistakes(err error) (mistakes []string) {
+	for text := range strings.SplitSeq(err.Error(), "\n") {
+		text = strings.Replace(strings.TrimPrefix(text, "graphmap: "), "no Keys", "none", 1)
+		mistakes = append(mistakes, numberedKey.ReplaceAllStringFunc(text, func(name string) string {
+			i, _ := strconv.Atoi(strings.Trim(name, "Keys[]"))
+			return fmt.Sprintf("number %d", i+1)
+		}))
+	}
+	return mistakes
 }
 
 // mappingStore tells the stores that have an address from those that are one word.
@@ -155,7 +173,6 @@ func mappingStore(s *settings, value string) error {
 	case kind != "":
 		s.mappingStore, s.storeAddress = kind, acsauth.NewSecret(value)
 	default:
-		s.mappingStore = "unknown" // so that nothing else is reported about it
 		return errors.New("must be graph, memory, sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE or tables:CONNECTION_STRING")
 	}
 	return nil

@@ -24,6 +24,7 @@ func serverSettings() []setting {
 			otherwise: ":PORT; with -dev 127.0.0.1:PORT",
 			example:   ":5000",
 			meaning:   "address to listen on, host:port or :port",
+			strict:    true,
 			parse:     address(func(s *settings) *string { return &s.listenAddr }),
 		},
 		{
@@ -57,11 +58,12 @@ func serverSettings() []setting {
 			parse:     text(func(s *settings) *string { return &s.tlsCertFile }),
 		},
 		{
-			name:    "TLS_KEY_FILE",
-			example: "/etc/acs-auth-server/tls.key",
-			meaning: "PEM file with the private key of TLS_CERT_FILE; read again when it changes",
-			strict:  true,
-			parse:   text(func(s *settings) *string { return &s.tlsKeyFile }),
+			name:      "TLS_KEY_FILE",
+			otherwise: "required with TLS_CERT_FILE",
+			example:   "/etc/acs-auth-server/tls.key",
+			meaning:   "PEM file with the private key of TLS_CERT_FILE; read again when it changes",
+			strict:    true,
+			parse:     text(func(s *settings) *string { return &s.tlsKeyFile }),
 		},
 		{
 			name:      "CORS_ALLOWED_ORIGINS",

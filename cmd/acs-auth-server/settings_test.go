@@ -7,10 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // A row says what a setting does: its default, what value yields, and values that
@@ -28,7 +31,7 @@ const (
 	guid1 = "aaaaaaaa-1111-4222-8333-444444444444"
 	guid2 = "bbbbbbbb-1111-4222-8333-444444444444"
 	key1  = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-	key2  = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
+	key2  = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj9AQUJDREVGR0hJSktMTU5P" // 48 bytes: without padding
 )
 
 // The malformed values are recognisable, so that reports can be searched for them.
@@ -56,7 +59,7 @@ var table = []row{
 	{"ACS_RESOURCE_ID", func(s *settings) any { return s.acsResourceID }, "", guid1, guid1, []string{"m4lformed"}},
 	{"ACS_TOKEN_SCOPES", func(s *settings) any { return s.acsTokenScopes }, []string{"chat", "voip"}, "chat.join,voip.join", []string{"chat.join", "voip.join"},
 		[]string{"m4lformed", "chat,chat", ","}},
-	{"ACS_TOKEN_TTL", func(s *settings) any { return s.acsTokenTTL }, time.Duration(0), "90m", 90 * time.Minute, []string{"m4lformed", "59m", "25h", "61m1s"}},
+	{"ACS_TOKEN_TTL", func(s *settings) any { return s.acsTokenTTL }, time.Duration(0), "90m", 90 * time.Minute, []string{"m4lformed", "0", "59m", "25h", "61m1s"}},
 	{"ACS_API_VERSION", func(s *settings) any { return s.acsAPIVersion }, "2023-10-01", "2024-01-01", "2024-01-01", []string{"m4lformed", "2021-03-07"}},
 	{"TEAMS_CLIENT_IDS", func(s *settings) any { return s.teamsClients }, []string(nil), guid1, []string{guid1}, []string{"m4lformed", ","}},
 
@@ -65,7 +68,8 @@ var table = []row{
 	{"GRAPH_BASE_URL", func(s *settings) any { return s.graphBaseURL }, "https://graph.microsoft.com/v1.0", "https://g/v1.0", "https://g/v1.0", []string{"m4lformed", "ftp://m4lformed", "https://me:m4lformed@g/v1.0", "https://g/v1.0?m4l"}},
 	{"GRAPH_SCOPE", func(s *settings) any { return s.graphScope }, "https://graph.microsoft.com/.default", "https://g/.default", "https://g/.default", []string{"m4l formed", "openid"}},
 	{"GRAPH_EXTENSION_NAME", func(s *settings) any { return s.extensionName }, "com.contoso.identityMapping", "com.example.map", "com.example.map", []string{"1m4lformed", "com.microsoft.m4lformed"}},
-	{"GRAPH_MAPPING_KEYS", func(s *settings) any { return len(s.mappingKeys) }, 0, key1 + "," + key2, 2, []string{"m4lformed", "bTRsZm9ybWVk", key1 + "," + key1}},
+	{"GRAPH_MAPPING_KEYS", func(s *settings) any { return len(s.mappingKeys) }, 0, key1 + ",\t" + key2, 2,
+		[]string{"m4lformed", "bTRsZm9ybWVk", key1 + "," + key1, ",", key1[:43] + "\n=", key1[:20] + " " + key1[20:]}},
 	{"GRAPH_UNSIGNED_MAPPINGS", func(s *settings) any { return s.unsignedMappings }, "refuse", "trust", "trust", []string{"m4lformed", "trust"}},
 	{"GRAPH_ADOPT_UNTIL", func(s *settings) any { return s.adoptUntil }, time.Time{}, "2027-01-31T00:00:00Z", time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
 		[]string{"m4lformed", "2027-01-31", "2027-01-31T00:00:00Z"}},
@@ -73,7 +77,7 @@ var table = []row{
 	{"AUTO_PROVISION", func(s *settings) any { return s.autoProvision }, false, "true", true, []string{"m4lformed"}},
 	{"REPLACE_FOREIGN_IDENTITY", func(s *settings) any { return s.replaceForeign }, false, "true", true, []string{"m4lformed"}},
 
-	{"LISTEN_ADDR", func(s *settings) any { return s.listenAddr }, ":5000", "127.0.0.1:80", "127.0.0.1:80", []string{"m4lformed", "5000", "a:http", ":70000"}},
+	{"LISTEN_ADDR", func(s *settings) any { return s.listenAddr }, ":5000", "127.0.0.1:80", "127.0.0.1:80", []string{"m4lformed", "5000", "a:http", ":70000", "<m4lformed:5000>"}},
 	{"PORT", func(s *settings) any { return s.listenAddr }, ":5000", "8080", ":8080", []string{"m4lformed", "70000", ":80"}},
 	{"ADMIN_ADDR", func(s *settings) any { return s.adminAddr }, "", "127.0.0.1:5050", "127.0.0.1:5050", []string{"m4lformed", "5050"}},
 	{"METRICS", func(s *settings) any { return s.metrics }, false, "true", true, []string{"m4lformed"}},
@@ -108,6 +112,22 @@ func with(environ []string, more ...string) []string {
 	return append(append([]string(nil), environ...), more...)
 }
 
+// pipe returns the path of a pipe that nobody reads from or writes to.
+func pipe(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "m4lformed")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// fileLayer is the layer of a file, whatever is wrong with it.
+func fileLayer(path string) source.Layer {
+	file, _ := source.File(path, knownNames())
+	return file
+}
+
 func rowOf(t *testing.T, st setting) row {
 	t.Helper()
 	for _, r := range table {
@@ -125,20 +145,20 @@ func TestSettings(t *testing.T) {
 		t.Run(st.name, func(t *testing.T) {
 			t.Parallel()
 			r := rowOf(t, st)
-			get := func(layers ...layer) any { return r.get(load(layers, false, new(problems))) }
+			get := func(layers ...source.Layer) any { return r.get(load(layers, false, new(problems))) }
 			expect := func(from string, got, want any) {
 				t.Helper()
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%s:\n%s", from, diff)
 				}
 			}
-			env := func(name, text string) layer { return environment([]string{name + "=" + text}) }
-			file := func(name, text string) layer {
+			env := func(name, text string) source.Layer { return source.Environment([]string{name + "=" + text}) }
+			file := func(name, text string) source.Layer {
 				path := filepath.Join(t.TempDir(), "server.env")
 				if err := os.WriteFile(path, []byte(name+"=\""+text+"\"\n"), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				return readFile(path, new(problems))
+				return fileLayer(path)
 			}
 
 			expect("default", get(), r.fallback)
@@ -206,9 +226,9 @@ func TestMalformedSettings(t *testing.T) {
 func TestGraphSettingsOfAnotherStore(t *testing.T) {
 	t.Parallel()
 	for malformed, want := range map[string]string{
-		"GRAPH_MAPPING_KEYS=aGk=":                          "GRAPH_MAPPING_KEYS has keys of no use: Keys[0] has 2 bytes, and needs at least 32 random ones\n",
-		"GRAPH_MAPPING_KEYS=aGk=," + key1 + "," + key1:     "GRAPH_MAPPING_KEYS has keys of no use: Keys[0] has 2 bytes, and needs at least 32 random ones; Keys[2] repeats Keys[1]\n",
-		"GRAPH_MAPPING_KEYS=,":                             "GRAPH_MAPPING_KEYS has keys of no use: there are no Keys\n",
+		"GRAPH_MAPPING_KEYS=aGk=":                          "GRAPH_MAPPING_KEYS has keys of no use: number 1 has 2 bytes, and needs at least 32 random ones\n",
+		"GRAPH_MAPPING_KEYS=aGk=," + key1 + "," + key1:     "GRAPH_MAPPING_KEYS has keys of no use: number 1 has 2 bytes, and needs at least 32 random ones; number 3 repeats number 2\n",
+		"GRAPH_MAPPING_KEYS=,":                             "GRAPH_MAPPING_KEYS has keys of no use: there are none\n",
 		"GRAPH_EXTENSION_NAME=com.microsoft bad name":      "GRAPH_EXTENSION_NAME must be a letter, followed by",
 		"GRAPH_EXTENSION_NAME=com.onmicrosoft.contoso.map": "GRAPH_EXTENSION_NAME must not begin with com.microsoft or",
 	} {
@@ -235,126 +255,4 @@ func reportOf(t *testing.T, args, environ []string) (report string) {
 		t.Errorf("printed to standard output:\n%s", &stdout)
 	}
 	return stderr.String()
-}
-
-// What belongs together is checked together.
-func TestSettingsTogether(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name    string
-		environ []string
-		want    []string // parts of lines, one for every problem
-	}{
-		{"several credentials", []string{"AZURE_CLIENT_CERTIFICATE_PATH=/x"}, []string{"OBO_CREDENTIAL is missing: there are several credentials (secret, certificate)"}},
-		{"a credential that is named but absent", []string{"OBO_CREDENTIAL=certificate"}, []string{"AZURE_CLIENT_CERTIFICATE_PATH is missing: OBO_CREDENTIAL asks for it"}},
-		{"a managed identity besides", []string{"MANAGED_IDENTITY_CLIENT_ID=" + guid1}, []string{"OBO_CREDENTIAL is missing: there are several credentials (secret, managed-identity)"}},
-		{"a managed identity that is named but absent", []string{"OBO_CREDENTIAL=managed-identity"}, []string{"MANAGED_IDENTITY_CLIENT_ID is missing: OBO_CREDENTIAL asks for it"}},
-		{"no credential", []string{"AZURE_CLIENT_SECRET="}, []string{"AZURE_CLIENT_SECRET is missing: set it, or"}},
-		{"a tenant that makes no address", []string{"AZURE_TENANT_ID=m4l\nformed", "ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://a"}, []string{"AZURE_TENANT_ID must be"}},
-		{"two ways to ACS", []string{"ACS_ENDPOINT=https://a"}, []string{"ACS_ENDPOINT is set, and so is ACS_CONNECTION_STRING"}},
-		{"no way to ACS", []string{"ACS_CONNECTION_STRING="}, []string{"ACS_CONNECTION_STRING is missing"}},
-		{"an absent credential for ACS", []string{"ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://a", "ACS_CREDENTIAL=certificate"},
-			[]string{"AZURE_CLIENT_CERTIFICATE_PATH is missing: ACS_CREDENTIAL asks for it"}},
-		{"Entra ID and ACS outside the public cloud", []string{"AZURE_CLOUD=usgov", "ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://a"}, []string{"ACS_ENTRA_SCOPE is missing"}},
-		{"no keys", []string{"GRAPH_MAPPING_KEYS="}, []string{"GRAPH_MAPPING_KEYS is missing: make a key with `openssl rand -base64 32`"}},
-		{"keys and trust", []string{"GRAPH_UNSIGNED_MAPPINGS=trust"}, []string{"GRAPH_UNSIGNED_MAPPINGS must not be trust with GRAPH_MAPPING_KEYS"}},
-		{"adopt without an end", []string{"GRAPH_UNSIGNED_MAPPINGS=adopt"}, []string{"GRAPH_ADOPT_UNTIL is missing"}},
-		{"an end without adopt", []string{"GRAPH_ADOPT_UNTIL=2027-01-01T00:00:00Z"}, []string{"GRAPH_ADOPT_UNTIL has a meaning only with"}},
-		{"a delay that is too long", []string{"SHUTDOWN_DELAY=10s"}, []string{"SHUTDOWN_TIMEOUT must be more than SHUTDOWN_DELAY and 23s together"}},
-		{"two names that disagree", []string{"azureActiveDirectory_clientId=" + guid1}, []string{"AZURE_CLIENT_ID has two values that differ"}},
-		{"a secret and its file", []string{"AZURE_CLIENT_SECRET_FILE=/m4lformed"}, []string{"AZURE_CLIENT_SECRET is set (environment variable AZURE_CLIENT_SECRET), and so is the file"}},
-		{"a file that is not there", []string{"AZURE_CLIENT_SECRET=", "AZURE_CLIENT_SECRET_FILE=/m4lformed"}, []string{"AZURE_CLIENT_SECRET cannot be read from the file that AZURE_CLIENT_SECRET_FILE names: no such file"}},
-		{"a placeholder", []string{"AZURE_CLIENT_ID=<your_client_id>"}, []string{"AZURE_CLIENT_ID is missing: there is only a placeholder"}},
-		{"a placeholder for a certificate", []string{"TLS_CERT_FILE=<path>", "TLS_KEY_FILE=<path>"}, []string{"TLS_CERT_FILE is still a placeholder", "TLS_KEY_FILE is still a placeholder"}},
-		{"a placeholder for a secret", []string{"AZURE_CLIENT_SECRET=<your_secret>"}, []string{"AZURE_CLIENT_SECRET is missing"}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			report := reportOf(t, nil, with(enough, test.environ...))
-			for _, want := range test.want {
-				if !strings.Contains(report, "\n  "+want) {
-					t.Errorf("no line begins with %q:\n%s", want, report)
-				}
-			}
-			if n := strings.Count(report, "\n\n  "); n != len(test.want) {
-				t.Errorf("%d problems, want %d:\n%s", n, len(test.want), report)
-			}
-			if strings.Contains(report, "m4lformed") {
-				t.Errorf("the report repeats a value:\n%s", report)
-			}
-		})
-	}
-}
-
-// These start: what is not needed need not be there, and what agrees is no mistake.
-func TestSettingsThatGoTogether(t *testing.T) {
-	t.Parallel()
-	tests := map[string][]string{
-		"the fewest":                   nil,
-		"one value under two names":    {"azureActiveDirectory_clientId=" + guid2},
-		"a placeholder under an alias": {"azureActiveDirectory_clientId=<your_client_id>"},
-		"memory needs no credential":   {"MAPPING_STORE=memory", "AZURE_CLIENT_SECRET=", "GRAPH_MAPPING_KEYS="},
-		"trust needs no keys":          {"GRAPH_UNSIGNED_MAPPINGS=trust", "GRAPH_MAPPING_KEYS="},
-		"adopt until":                  {"GRAPH_UNSIGNED_MAPPINGS=adopt", "GRAPH_ADOPT_UNTIL=2027-01-01T00:00:00Z"},
-		"a credential among several":   {"OBO_CREDENTIAL=secret", "AZURE_CLIENT_CERTIFICATE_PATH=/x"},
-		"a managed identity":           {"AZURE_CLIENT_SECRET=", "MANAGED_IDENTITY_CLIENT_ID=" + guid1},
-		"a managed identity for ACS": {"MANAGED_IDENTITY_CLIENT_ID=" + guid1, "OBO_CREDENTIAL=secret", "ACS_CREDENTIAL=managed-identity",
-			"ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://contoso.communication.azure.com"},
-		"Entra ID and ACS":                {"ACS_CONNECTION_STRING=", "ACS_ENDPOINT=https://contoso.communication.azure.com"},
-		"a verified domain":               {"AZURE_TENANT_ID=contoso.onmicrosoft.com"},
-		"the United States' government":   {"AZURE_CLOUD=usgov"},
-		"an instance as C# has it":        {"AzureActiveDirectory__Instance=https://login.microsoftonline.com/"},
-		"scopes as C# has them":           {"CommunicationServices__Scopes__0=voip", "CommunicationServices__Scopes__1=chat"},
-		"everything a platform may add":   {"PORT=8080", "HOME=/", "PATH=/bin"},
-		"every tenant, but only if asked": {"ALLOWED_TENANTS=*"},
-	}
-	for name, environ := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := new(problems)
-			s := load([]layer{environment(with(enough, environ...))}, false, p)
-			logger := slog.New(slog.DiscardHandler)
-			compose(s, surroundings{logger: logger, audit: logger}, p)
-			if p.any() {
-				var report bytes.Buffer
-				p.write(&report)
-				t.Error(report.String())
-			}
-		})
-	}
-}
-
-func TestDependentDefaults(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name    string
-		environ []string
-		dev     bool
-		get     func(*settings) any
-		want    any
-	}{
-		{"Entra ID in China", []string{"AZURE_CLOUD=china"}, false, func(s *settings) any { return s.authorityHost }, "https://login.partner.microsoftonline.cn"},
-		{"Graph in China", []string{"AZURE_CLOUD=china"}, false, func(s *settings) any { return s.graphBaseURL }, "https://microsoftgraph.chinacloudapi.cn/v1.0"},
-		{"scope for Graph in the US", []string{"AZURE_CLOUD=usgov"}, false, func(s *settings) any { return s.graphScope }, "https://graph.microsoft.us/.default"},
-		{"the scope does not follow the address", []string{"GRAPH_BASE_URL=https://g/v1.0"}, false, func(s *settings) any { return s.graphScope }, "https://graph.microsoft.com/.default"},
-		{"federation in China", []string{"AZURE_CLOUD=china"}, false, func(s *settings) any { return s.federationAudience }, "api://AzureADTokenExchangeChina"},
-		{"Teams", []string{"AZURE_CLIENT_ID=" + guid1}, false, func(s *settings) any { return s.origins["TEAMS_CLIENT_IDS"].value }, guid1},
-		{"LISTEN_ADDR beats PORT", []string{"LISTEN_ADDR=:1", "PORT=2"}, false, func(s *settings) any { return s.listenAddr }, ":1"},
-		{"-dev listens to this machine", nil, true, func(s *settings) any { return s.listenAddr }, "127.0.0.1:5000"},
-		{"-dev and PORT", []string{"PORT=8080"}, true, func(s *settings) any { return s.listenAddr }, "127.0.0.1:8080"},
-		{"numbered entries in order", []string{"CommunicationServices__Scopes__10=chat", "CommunicationServices__Scopes__2=voip", "CommunicationServices__Scopes__02=x", "CommunicationServices__Scopes__=x"}, false,
-			func(s *settings) any { return s.acsTokenScopes }, []string{"voip", "chat"}},
-		{"numbered entries", []string{"CommunicationServices__Scopes__0=voip", "CommunicationServices__Scopes__1=chat"}, false,
-			func(s *settings) any { return s.acsTokenScopes }, []string{"voip", "chat"}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			s := load([]layer{environment(test.environ)}, test.dev, new(problems))
-			if diff := cmp.Diff(test.want, test.get(s)); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // A signIn signs in as the app, by client credentials (RFC 6749 section 4.4), to
@@ -171,7 +172,7 @@ func refused(answer *http.Response, body []byte) error {
 	for _, code := range said.Codes {
 		e.text += fmt.Sprintf(", AADSTS%d", code)
 	}
-	if id := said.CorrelationID; len(id) == 36 && isName(strings.ReplaceAll(id, "-", "_")) {
+	if id := said.CorrelationID; len(id) == 36 && source.IsName(strings.ReplaceAll(id, "-", "_")) {
 		e.text += ", correlation id " + id
 	}
 	e.retryAfter, _ = httpx.RetryAfter(answer.Header, time.Now())

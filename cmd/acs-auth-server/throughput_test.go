@@ -18,6 +18,7 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/jose"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // What the server costs besides what any server has to do for a token: check the
@@ -61,7 +62,7 @@ func BenchmarkThroughput(b *testing.B) {
 // serveThroughput starts the server, and returns its address and what ends it.
 func serveThroughput(b *testing.B, entra *cloud.Cloud, acs string, client *http.Client) (url string, end func()) {
 	p := new(problems)
-	s := load([]layer{environment([]string{
+	s := load([]source.Layer{source.Environment([]string{
 		"AZURE_TENANT_ID=" + entra.TenantID,
 		"AZURE_CLIENT_ID=" + entra.ClientID,
 		"AZURE_AUTHORITY_HOST=" + entra.Entra.URL,

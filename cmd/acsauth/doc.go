@@ -6,6 +6,7 @@
 //	acsauth export      writes all mappings, as JSON lines
 //	acsauth import      reads them again, into another store
 //
-// It takes the server's settings MAPPING_STORE, ACS_CONNECTION_STRING and
-// ACS_ENDPOINT from the environment. See docs/stores.md, and acsauth --help.
+// It takes the server's settings, such as MAPPING_STORE and ACS_CONNECTION_STRING,
+// from where the server does: the environment, and the file of --config. See
+// docs/stores.md, and acsauth --help.
 package main

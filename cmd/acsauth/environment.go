@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
+	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -15,101 +15,162 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/stores"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
-// mistakes are what is wrong with the environment. None of them repeats a value.
-type mistakes []error
+// settingsHelp is what the help of every command says of settings.
+const settingsHelp = `
 
-func (m *mistakes) add(name, format string, args ...any) {
-	*m = append(*m, fmt.Errorf(name+" "+format, args...))
+The settings are those of the server, by the same names, in the environment or in the
+file of --config:
+
+  MAPPING_STORE            the store: sqlite:FILE, tables:CONNECTION_STRING or
+                           postgres://USER:PASSWORD@HOST/DATABASE
+  ACS_CONNECTION_STRING    the ACS resource, which is part of every key,
+  ACS_ENDPOINT             or its address, to sign in with Microsoft Entra ID as az, a
+                           managed identity or the AZURE_* variables can
+  ACS_ENTRA_SCOPE          scope of that sign-in, outside the public cloud
+  ACS_RESOURCE_ID          immutable id of the resource, which its identities carry
+
+MAPPING_STORE_FILE and ACS_CONNECTION_STRING_FILE can name files to read these two from.`
+
+// A finding is where the settings are looked for, and what is wrong with them.
+type finding struct {
+	layers   []source.Layer
+	mistakes []source.Mistake
 }
 
-// open opens the store and the client of the ACS resource that the environment
-// names, or reports all that is wrong with it.
-func (t *tool) open() (*stores.Store, *acsidentity.Client, error) {
-	var wrong mistakes
-	address := t.address(&wrong)
-	identities := t.identities(&wrong)
-	if len(wrong) > 0 {
-		return nil, nil, &usageError{errors.Join(wrong...)}
+// find begins with what keeps settings from being found.
+func (t *tool) find(config string) *finding {
+	f := &finding{layers: []source.Layer{source.Environment(t.environ)}}
+	if config != "" {
+		file, mistakes := source.File(config, func(string) bool { return true }) // most are the server's alone
+		f.layers, f.mistakes = append(f.layers, file), mistakes
 	}
-	store, err := stores.Open(address, stores.Options{Resource: identities.Host(), HTTPClient: t.httpClient})
-	if err != nil {
-		return nil, nil, &usageError{fmt.Errorf("MAPPING_STORE %w", err)}
-	}
-	return store, identities, nil
+	return f
 }
 
-// address returns that of the store.
-func (t *tool) address(wrong *mistakes) string {
-	address, ok := t.secret("MAPPING_STORE", wrong)
+// value returns the value of a setting, "" if it has none. A placeholder is none, or a
+// mistake where the server takes it for one.
+func (f *finding) value(k source.Key) string {
+	v, placeholder, mistakes := source.Lookup(f.layers, k)
+	f.mistakes = append(f.mistakes, mistakes...)
+	if placeholder != "" && k.Name == source.MappingStore.Name {
+		f.wrong(k, "is still a placeholder: fill it in or remove it (%s)", placeholder)
+	}
+	return v.Text
+}
+
+// wrong reports a mistake, unless there is one about the setting already.
+func (f *finding) wrong(k source.Key, format string, args ...any) {
+	if !f.has(k) {
+		f.mistakes = append(f.mistakes, source.Mistake{Name: k.Name, Text: k.Name + " " + fmt.Sprintf(format, args...)})
+	}
+}
+
+func (f *finding) has(k source.Key) bool {
+	return slices.ContainsFunc(f.mistakes, func(m source.Mistake) bool { return m.Name == k.Name })
+}
+
+// A place is what the settings name: where a command works.
+type place struct {
+	*stores.Store
+	identities *acsidentity.Client
+	resourceID string // of the ACS resource; "": nobody has said
+}
+
+// open opens what the settings name, or reports all that is wrong with them. Unless
+// it is to be made, the store must be there and have its tables.
+func (t *tool) open(ctx context.Context, config string, toMake bool) (*place, error) {
+	f := t.find(config)
+	p := &place{identities: t.identities(f), resourceID: f.value(source.ACSResourceID)}
+	if p.resourceID != "" && !syntax.IsGUID(p.resourceID) {
+		f.wrong(source.ACSResourceID, "must be the immutable id of the ACS resource, a GUID")
+	}
+	host := "unknown" // then nobody works on the store, but its address is looked at
+	if p.identities != nil {
+		host = p.identities.Host()
+	}
+	p.Store = t.store(f, stores.Options{Resource: host, HTTPClient: t.httpClient, Existing: !toMake})
+	if len(f.mistakes) > 0 {
+		if p.Store != nil {
+			_ = p.Close()
+		}
+		var texts []string
+		for _, m := range f.mistakes {
+			texts = append(texts, m.Text)
+		}
+		return nil, &usageError{errors.New(strings.Join(texts, "\n"))}
+	}
+	if toMake {
+		return p, nil
+	}
+	if err := p.Check(ctx); err != nil {
+		_ = p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// store opens the store, without asking it for anything.
+func (t *tool) store(f *finding, o stores.Options) *stores.Store {
+	k := source.MappingStore
+	address := f.value(k)
 	switch {
-	case !ok:
+	case f.has(k):
+		return nil
 	case address == "":
-		wrong.add("MAPPING_STORE", "is not set: it %w", stores.ErrUnknown)
+		f.wrong(k, "is not set: it %v", stores.ErrUnknown)
+		return nil
 	case stores.Kind(address) == "":
-		wrong.add("MAPPING_STORE", "%w; the stores graph and memory have nothing to look after", stores.ErrUnknown)
+		f.wrong(k, "%v; the stores graph and memory have nothing to look after", stores.ErrUnknown)
+		return nil
 	}
-	return address
-}
-
-// secret returns the value of a variable, or of the file that NAME_FILE names. It
-// is not ok if a mistake has been found.
-func (t *tool) secret(name string, wrong *mistakes) (value string, ok bool) {
-	value, file := t.getenv(name), t.getenv(name+"_FILE")
-	switch {
-	case file == "":
-		return value, true
-	case value != "":
-		wrong.add(name, "is set, and so is %s_FILE: remove one of them", name)
-		return "", false
+	store, err := stores.Open(address, o)
+	if err != nil {
+		f.wrong(k, "%v", err)
 	}
-	content, err := os.ReadFile(file)
-	value = strings.TrimSpace(string(content))
-	switch {
-	case err != nil:
-		wrong.add(name+"_FILE", "names a file that cannot be read: %w", err)
-	case value == "":
-		wrong.add(name+"_FILE", "names an empty file")
-	}
-	return value, value != ""
+	return store
 }
 
 // identities returns the client of the ACS resource.
-func (t *tool) identities(wrong *mistakes) *acsidentity.Client {
-	connectionString, ok := t.secret("ACS_CONNECTION_STRING", wrong)
+func (t *tool) identities(f *finding) *acsidentity.Client {
 	cfg := acsidentity.Config{
-		ConnectionString: connectionString, Endpoint: t.getenv("ACS_ENDPOINT"),
+		ConnectionString: f.value(source.ACSConnectionString), Endpoint: f.value(source.ACSEndpoint),
 		HTTPClient: t.httpClient, Logger: slog.New(slog.DiscardHandler),
 	}
+	scope := f.value(source.ACSEntraScope)
 	switch {
-	case !ok:
+	case f.has(source.ACSConnectionString) || f.has(source.ACSEndpoint):
 		return nil
-	case connectionString == "" && cfg.Endpoint == "":
-		wrong.add("ACS_CONNECTION_STRING", "is not set, nor is ACS_ENDPOINT: one of them must name the ACS resource")
+	case cfg.ConnectionString == "" && cfg.Endpoint == "":
+		f.wrong(source.ACSConnectionString, "is not set, nor is ACS_ENDPOINT: one of them must name the ACS resource")
 		return nil
-	case connectionString != "" && cfg.Endpoint != "":
-		wrong.add("ACS_ENDPOINT", "is set, and so is ACS_CONNECTION_STRING: remove one of them")
+	case cfg.ConnectionString != "" && cfg.Endpoint != "":
+		f.wrong(source.ACSEndpoint, "is set, and so is ACS_CONNECTION_STRING: remove one of them")
 		return nil
 	case cfg.Endpoint != "":
 		credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Transport: newTransport(t.httpClient)}})
 		if err != nil {
-			wrong.add("ACS_ENDPOINT", "needs a way to sign in to Microsoft Entra ID: %w", err)
+			f.wrong(source.ACSEndpoint, "needs a way to sign in to Microsoft Entra ID: %v", err)
 			return nil
 		}
-		cfg.Credential = acsidentity.BearerToken(t.signIn(credential))
+		cfg.Credential = acsidentity.BearerToken(signIn(credential, cmp.Or(scope, acsidentity.EntraScope)))
 	}
 	client, err := acsidentity.New(cfg)
 	if err != nil {
-		wrong.add("ACS_CONNECTION_STRING or ACS_ENDPOINT:", "%w", err)
+		f.mistakes = append(f.mistakes, source.Blame(err, map[string]string{
+			"ConnectionString": source.ACSConnectionString.Name, "Endpoint": source.ACSEndpoint.Name,
+		})...)
+		return nil
 	}
 	return client
 }
 
 // signIn gets tokens for ACS the way az, a managed identity or the environment can.
-func (t *tool) signIn(credential azcore.TokenCredential) func(context.Context) (string, error) {
-	scope := cmp.Or(t.getenv("ACS_ENTRA_SCOPE"), acsidentity.EntraScope)
+func signIn(credential azcore.TokenCredential, scope string) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
 		token, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
 		return token.Token, err
@@ -117,10 +178,10 @@ func (t *tool) signIn(credential azcore.TokenCredential) func(context.Context) (
 }
 
 // service returns the service that works on the store as a server does.
-func (t *tool) service(store *stores.Store, identities *acsidentity.Client, quiet bool) (*acsauth.Service, error) {
+func (t *tool) service(p *place, quiet bool) (*acsauth.Service, error) {
 	logger := slog.New(slog.DiscardHandler)
 	if !quiet {
 		logger = slog.New(slog.NewJSONHandler(t.stderr, nil))
 	}
-	return acsauth.NewService(acsauth.ServiceConfig{Identities: identities, Mapper: store, Logger: slog.New(slog.DiscardHandler), Audit: logger})
+	return acsauth.NewService(acsauth.ServiceConfig{Identities: p.identities, Mapper: p.Store, Logger: slog.New(slog.DiscardHandler), Audit: logger})
 }

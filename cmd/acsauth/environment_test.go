@@ -33,16 +33,19 @@ func TestWrongSettings(t *testing.T) {
 		return file
 	}
 	secret, empty, missing := write("secret", accessKey), write("empty", " \n"), filepath.Join(dir, "missing")
-	unreadable := "_FILE names a file that cannot be read: open " + missing + ": no such file or directory"
+	unreadable := func(name, why string) string {
+		return name + " cannot be read from the file that " + name + "_FILE names: " + why
+	}
+	const gone, nothing = "no such file or directory", "it holds nothing"
 	w := newWorld(t)
 	for name, test := range map[string]struct {
 		env  map[string]string
 		want []string
 	}{
-		"nothing is set":  {nil, []string{noStore, noACS}},
+		"nothing is set":  {nil, []string{noACS, noStore}},
 		"no store":        {map[string]string{"ACS_CONNECTION_STRING": resource}, []string{noStore}},
-		"no ACS resource": {map[string]string{"MAPPING_STORE": "sqlite:x.db"}, []string{noACS}},
-		"unknown kind":    {map[string]string{"MAPPING_STORE": "mysql://a:" + password + "@db"}, []string{badStore, noACS}},
+		"no ACS resource": {map[string]string{"MAPPING_STORE": "postgres://a:" + password + "@db/m"}, []string{noACS}},
+		"unknown kind":    {map[string]string{"MAPPING_STORE": "mysql://a:" + password + "@db"}, []string{noACS, badStore}},
 		"graph":           {map[string]string{"MAPPING_STORE": "graph", "ACS_CONNECTION_STRING": resource}, []string{badStore}},
 		"values and files": {
 			map[string]string{
@@ -50,26 +53,44 @@ func TestWrongSettings(t *testing.T) {
 				"ACS_CONNECTION_STRING": resource, "ACS_CONNECTION_STRING_FILE": secret,
 			},
 			[]string{
-				"MAPPING_STORE is set, and so is MAPPING_STORE_FILE: remove one of them",
-				"ACS_CONNECTION_STRING is set, and so is ACS_CONNECTION_STRING_FILE: remove one of them",
+				"ACS_CONNECTION_STRING is set (environment variable ACS_CONNECTION_STRING), and so is the file to read it from (environment variable ACS_CONNECTION_STRING_FILE): remove one of them",
+				"MAPPING_STORE is set (environment variable MAPPING_STORE), and so is the file to read it from (environment variable MAPPING_STORE_FILE): remove one of them",
 			},
 		},
 		"unreadable files": {
 			map[string]string{"MAPPING_STORE_FILE": missing, "ACS_CONNECTION_STRING_FILE": missing},
-			[]string{"MAPPING_STORE" + unreadable, "ACS_CONNECTION_STRING" + unreadable},
+			[]string{unreadable("ACS_CONNECTION_STRING", gone), unreadable("MAPPING_STORE", gone)},
 		},
 		"no store and an unreadable file": {
 			map[string]string{"ACS_CONNECTION_STRING_FILE": missing},
-			[]string{noStore, "ACS_CONNECTION_STRING" + unreadable},
+			[]string{unreadable("ACS_CONNECTION_STRING", gone), noStore},
 		},
 		"empty files": {
 			map[string]string{"MAPPING_STORE_FILE": empty, "ACS_CONNECTION_STRING_FILE": empty},
-			[]string{"MAPPING_STORE_FILE names an empty file", "ACS_CONNECTION_STRING_FILE names an empty file"},
+			[]string{unreadable("ACS_CONNECTION_STRING", nothing), unreadable("MAPPING_STORE", nothing)},
 		},
 		"the wrong file": {map[string]string{"MAPPING_STORE_FILE": secret, "ACS_CONNECTION_STRING": resource}, []string{badStore}},
 		"two ACS resources": {
 			map[string]string{"ACS_CONNECTION_STRING": resource, "ACS_ENDPOINT": "https://fabrikam.communication.azure.com"},
-			[]string{noStore, "ACS_ENDPOINT is set, and so is ACS_CONNECTION_STRING: remove one of them"},
+			[]string{"ACS_ENDPOINT is set, and so is ACS_CONNECTION_STRING: remove one of them", noStore},
+		},
+		"the secret where its file belongs": {
+			map[string]string{"MAPPING_STORE_FILE": "postgres://a:" + password + "@db/m", "ACS_CONNECTION_STRING_FILE": resource},
+			[]string{unreadable("ACS_CONNECTION_STRING", gone), unreadable("MAPPING_STORE", gone)},
+		},
+		"placeholders": {
+			map[string]string{"MAPPING_STORE": "<postgres://…>", "ACS_CONNECTION_STRING": "<your_connection_string>"},
+			[]string{noACS, "MAPPING_STORE is still a placeholder: fill it in or remove it (environment variable MAPPING_STORE)"},
+		},
+		"two names that disagree": {
+			map[string]string{"MAPPING_STORE": "sqlite:", "ACS_CONNECTION_STRING": resource, "communicationServices_connectionString": resource + "A"},
+			[]string{"ACS_CONNECTION_STRING has two values that differ (environment variable ACS_CONNECTION_STRING, and environment variable communicationServices_connectionString): remove one of them",
+				"MAPPING_STORE names no file: it must be sqlite:FILE"},
+		},
+		"no GUID, and a wrong address": {
+			map[string]string{"MAPPING_STORE": "sqlite::memory:", "ACS_CONNECTION_STRING": "accesskey=" + accessKey, "ACS_RESOURCE_ID": "contoso"},
+			[]string{"ACS_CONNECTION_STRING: endpoint is missing", "ACS_RESOURCE_ID must be the immutable id of the ACS resource, a GUID",
+				"MAPPING_STORE names a database in memory, of which each connection would have another: it must be sqlite:FILE, or memory for trials of the server"},
 		},
 		"no file": {
 			map[string]string{"MAPPING_STORE": "sqlite:", "ACS_CONNECTION_STRING": resource},
@@ -97,9 +118,9 @@ func TestSecretsStaySecret(t *testing.T) {
 		"no URL":               {"postgres://a:" + password + "%zz@db/m", resource, exitUsage, "MAPPING_STORE is not a URL"},
 		"unknown parameter":    {"postgres://a:" + password + "@127.0.0.1:1/m?sslmode=x", resource, exitUsage, "MAPPING_STORE is not a URL"},
 		"nobody listens":       {"postgres://a:" + password + "@127.0.0.1:1/m", resource, exitFailure, "sqlmap"},
-		"no connection string": {"tables:AccountName=a;AccountKey=" + password, resource, exitUsage, "MAPPING_STORE"},
-		"no endpoint":          {"sqlite:x.db", "accesskey=" + accessKey, exitUsage, "ACS_CONNECTION_STRING or ACS_ENDPOINT: "},
-		"key is not base64":    {"sqlite:x.db", resource + "!", exitUsage, "ACS_CONNECTION_STRING or ACS_ENDPOINT: "},
+		"no connection string": {"tables:AccountKey=" + password, resource, exitUsage, "MAPPING_STORE is of no use: the connection string has no AccountName"},
+		"no endpoint":          {"sqlite:x.db", "accesskey=" + accessKey, exitUsage, "ACS_CONNECTION_STRING: "},
+		"key is not base64":    {"sqlite:x.db", resource + "!", exitUsage, "ACS_CONNECTION_STRING: "},
 	} {
 		r := runIn(w, map[string]string{"MAPPING_STORE": test.store, "ACS_CONNECTION_STRING": test.acs}, "", "prepare")
 		if r.Status != test.status || r.Stdout != "" || !strings.Contains(r.Stderr, test.want) {
@@ -113,19 +134,35 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 }
 
-// Both secrets can come from files, whose last line may have an end.
-func TestSecretsFromFiles(t *testing.T) {
+// Settings come from where the server has them from, by the same names: files of their
+// own, the file of --config, and names of the siblings. White space around them is
+// none of theirs.
+func TestWhereSettingsComeFrom(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	for _, name := range []string{"MAPPING_STORE", "ACS_CONNECTION_STRING"} {
-		file := filepath.Join(t.TempDir(), name)
-		if err := os.WriteFile(file, []byte(w.env[name]+"\n"), 0o600); err != nil {
+	write := func(content string) (path string) {
+		path = filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		delete(w.env, name)
-		w.env[name+"_FILE"] = file
+		return path
 	}
-	if diff := cmp.Diff(result{Stderr: "0 mappings exported\n"}, w.run("", "export")); diff != "" {
-		t.Error(diff)
+	w := inhabited(t)
+	store, acs := w.env["MAPPING_STORE"], w.env["ACS_CONNECTION_STRING"]
+	config := write("PORT=5000\nMAPPING_STORE=" + store + "\ncommunicationServices_connectionString=" + acs + "\n")
+	for name, test := range map[string]struct {
+		env  map[string]string
+		args []string
+	}{
+		"the environment":    {map[string]string{"MAPPING_STORE": " " + store + "\n", "ACS_CONNECTION_STRING": acs + "\n"}, nil},
+		"files":              {map[string]string{"MAPPING_STORE_FILE": write(store + "\n\n"), "ACS_CONNECTION_STRING_FILE": write("\ufeff" + acs + " \r\n")}, nil},
+		"names of a sibling": {map[string]string{"MAPPING_STORE": store, "CommunicationServices__ConnectionString": acs}, nil},
+		"the server's file":  {nil, []string{"--config", config}},
+		"the environment before the file": {map[string]string{"MAPPING_STORE": store},
+			[]string{"--config", write("MAPPING_STORE=sqlite:/no/such/file\nACS_CONNECTION_STRING=" + acs)}},
+		"a placeholder that does not count": {map[string]string{"MAPPING_STORE": store, "ACS_CONNECTION_STRING": acs, "ACS_ENDPOINT": "<your_endpoint>"}, nil},
+	} {
+		if r := runIn(w, test.env, "", append([]string{"export"}, test.args...)...); r.Status != exitOK || r.Stderr != "3 mappings exported\n" {
+			t.Errorf("%s: %+v", name, r)
+		}
 	}
 }

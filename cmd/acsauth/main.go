@@ -8,12 +8,16 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"syscall"
 
 	azlog "github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
 	"github.com/urfave/cli/v3"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/stores"
 )
 
 // Exit statuses.
@@ -28,7 +32,7 @@ func main() {
 	// standard error, people's ids in them.
 	azlog.SetListener(nil)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	t := &tool{getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	t := &tool{environ: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	status := t.run(ctx, os.Args)
 	stop()
 	os.Exit(status)
@@ -36,7 +40,7 @@ func main() {
 
 // A tool is the program with what surrounds it.
 type tool struct {
-	getenv         func(string) string
+	environ        []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	httpClient     *http.Client // nil: the default of each package
@@ -48,10 +52,14 @@ func (t *tool) run(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitOK
 	}
+	var unknownTopic cli.ExitCoder // what "help" answers, and nothing else of ours
+	if errors.As(err, &unknownTopic) {
+		err = &usageError{errors.New("there is no help on that; see acsauth --help")}
+	}
 	fmt.Fprintf(t.stderr, "acsauth: %s\n", strings.TrimPrefix(err.Error(), "acsauth: ")) // the package's name, too
 	var usage *usageError
-	var unknownTopic cli.ExitCoder // what "help" answers, and nothing else of ours
-	if errors.As(err, &usage) || errors.As(err, &unknownTopic) {
+	var failed acsauth.Failure
+	if errors.As(err, &usage) || errors.Is(err, stores.ErrNotPrepared) || errors.As(err, &failed) && failed.FailureKind() == "misconfigured" {
 		return exitUsage
 	}
 	return exitFailure
@@ -59,14 +67,11 @@ func (t *tool) run(ctx context.Context, args []string) int {
 
 func (t *tool) command() *cli.Command {
 	root := &cli.Command{
-		Name:    "acsauth",
-		Usage:   "look after the mapping stores of acs-auth-server",
-		Version: version(),
-		Description: `The store is that of the server, named by the environment variable MAPPING_STORE:
-sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE or tables:CONNECTION_STRING.
-ACS_CONNECTION_STRING, or ACS_ENDPOINT with Microsoft Entra authentication, names
-the ACS resource, which is part of every key. MAPPING_STORE_FILE and
-ACS_CONNECTION_STRING_FILE can name files to read the two secrets from instead.`,
+		Name:                  "acsauth",
+		Usage:                 "look after the mapping stores of acs-auth-server",
+		Version:               version(),
+		Description:           "It works on the store of a server, and on the mappings of one ACS resource in it." + settingsHelp,
+		Flags:                 []cli.Flag{&cli.StringFlag{Name: "config", Usage: "find settings in this `FILE` too, as the server does; the environment beats it"}},
 		EnableShellCompletion: true,
 		Reader:                t.stdin,
 		Writer:                t.stdout,
@@ -74,17 +79,30 @@ ACS_CONNECTION_STRING_FILE can name files to read the two secrets from instead.`
 		ExitErrHandler:        func(context.Context, *cli.Command, error) {}, // run does that
 		Commands:              []*cli.Command{t.prepare(), t.reconcile(), t.export(), t.importing()},
 		Action: func(_ context.Context, c *cli.Command) error {
-			if name := c.Args().First(); name != "" {
-				return &usageError{fmt.Errorf("there is no command %q; see acsauth --help", name)}
+			if c.Args().Present() { // which may be anything, a secret too
+				return &usageError{errors.New("there is no such command; see acsauth --help")}
 			}
 			return cli.ShowRootCommandHelp(c)
 		},
 	}
 	// A command without this prints its help and the mistake, and run prints it again.
 	for _, c := range append(root.Commands, root) {
-		c.OnUsageError = func(_ context.Context, _ *cli.Command, err error, _ bool) error { return &usageError{err} }
+		c.OnUsageError = func(_ context.Context, _ *cli.Command, err error, _ bool) error {
+			return &usageError{withoutValue(err)}
+		}
 	}
 	return root
+}
+
+// wrongValue is what package cli says of the value of a flag.
+var wrongValue = regexp.MustCompile(`^invalid value "(?:[^"\\]|\\.)*" for flag -([A-Za-z0-9-]+): `)
+
+// withoutValue returns what is wrong with a flag, without its value.
+func withoutValue(err error) error {
+	if match := wrongValue.FindStringSubmatch(err.Error()); match != nil {
+		return fmt.Errorf("--%s cannot have the value that it has; see --help", match[1])
+	}
+	return err
 }
 
 // A usageError is one that its user has to mend before trying again.
@@ -95,7 +113,7 @@ func (e *usageError) Unwrap() error { return e.error }
 // noArguments refuses arguments, which all commands do without.
 func noArguments(_ context.Context, c *cli.Command) (context.Context, error) {
 	if c.Args().Present() {
-		return nil, &usageError{fmt.Errorf("%s takes no arguments, but got %q", c.Name, c.Args().First())}
+		return nil, &usageError{fmt.Errorf("%s takes no arguments, besides flags", c.Name)}
 	}
 	return nil, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -46,7 +47,7 @@ func TestAzureSDKIsSilent(t *testing.T) {
 		"MAPPING_STORE=tables:AccountName=a;AccountKey=a2V5;TableEndpoint=" + tables.URL}
 	output, _ := c.CombinedOutput()
 	text := string(output)
-	if c.ProcessState.ExitCode() != exitFailure || strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "acsauth: tablemap: ") || strings.Contains(text, "s3cret") {
+	if c.ProcessState.ExitCode() != exitUsage || strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "acsauth: tablemap: ") || strings.Contains(text, "s3cret") {
 		t.Errorf("%v, printed:\n%s", c.ProcessState, text)
 	}
 }
@@ -99,12 +100,19 @@ func (w *world) run(stdin string, args ...string) result {
 func runIn(w *world, env map[string]string, stdin string, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	t := &tool{
-		getenv: func(name string) string { return env[name] },
-		stdin:  strings.NewReader(stdin), stdout: &stdout, stderr: &stderr,
+		environ: environOf(env),
+		stdin:   strings.NewReader(stdin), stdout: &stdout, stderr: &stderr,
 		httpClient: w.cloud.HTTPClient(),
 	}
 	status := t.run(w.Context(), append([]string{"acsauth"}, args...))
 	return result{status, stdout.String(), stderr.String()}
+}
+
+func environOf(env map[string]string) (environ []string) {
+	for name, text := range env {
+		environ = append(environ, name+"="+text)
+	}
+	return environ
 }
 
 // succeed runs the program, and returns what it wrote to standard output.
@@ -171,23 +179,26 @@ func TestUsage(t *testing.T) {
 	w := newWorld(t)
 	w.cloud.ResetCalls()
 	for _, test := range []struct{ args, want string }{
-		{"frob", `there is no command "frob"; see acsauth --help`},
+		{"frob", "there is no such command; see acsauth --help"},
+		{"--min-age=tops3cret", "flag provided but not defined: -min-age"},
 		{"--frob", "flag provided but not defined: -frob"},
-		{"help frob", "No help topic for 'frob'"},
-		{"prepare now", `prepare takes no arguments, but got "now"`},
+		{"help frob", "there is no help on that; see acsauth --help"},
+		{"prepare now", "prepare takes no arguments, besides flags"},
 		{"prepare --frob", "flag provided but not defined: -frob"},
-		{"reconcile now", `reconcile takes no arguments, but got "now"`},
+		{"reconcile now", "reconcile takes no arguments, besides flags"},
 		{"reconcile --frob", "flag provided but not defined: -frob"},
-		{"reconcile --min-age 5", `invalid value "5" for flag -min-age: time: missing unit in duration "5"`},
+		{"reconcile --min-age 5", "--min-age cannot have the value that it has; see --help"},
+		{`reconcile --min-age tops3cret"for\flag`, "--min-age cannot have the value that it has; see --help"},
 		{"reconcile --min-age 0s", "--min-age must be positive, such as 1m"},
 		{"reconcile --min-age -1m", "--min-age must be positive, such as 1m"},
-		{"reconcile --json=maybe", `invalid value "maybe" for flag -json: parse error`},
-		{"export mappings.jsonl", `export takes no arguments, but got "mappings.jsonl"`},
+		{"reconcile --json=maybe", "--json cannot have the value that it has; see --help"},
+		{"export mappings.jsonl", "export takes no arguments, besides flags"},
 		{"export --json", "flag provided but not defined: -json"},
-		{"import mappings.jsonl", `import takes no arguments, but got "mappings.jsonl"`},
+		{"import mappings.jsonl", "import takes no arguments, besides flags"},
 		{"import --frob", "flag provided but not defined: -frob"},
+		{"export --config no/such.env", "the file of -config cannot be read: no such file or directory"},
 		{"import --input", "flag needs an argument: --input"},
-		{"import --input no/such.jsonl", "--input: open no/such.jsonl: no such file or directory"},
+		{"import --input no/such.jsonl", "the file of --input cannot be read: no such file or directory"},
 	} {
 		want := result{Status: exitUsage, Stderr: "acsauth: " + test.want + "\n"}
 		if diff := cmp.Diff(want, w.run("", strings.Fields(test.args)...)); diff != "" {
@@ -212,10 +223,10 @@ func TestHelp(t *testing.T) {
 		{"-h", []string{"prepare", "reconcile", "export", "import"}},
 		{"help", []string{"prepare", "reconcile", "export", "import"}},
 		{"help import", []string{"--input FILE", "--dry-run", "--json"}},
-		{"prepare --help", []string{"tables"}},
-		{"reconcile --help", []string{"--dry-run", "--json", "--drop-unknown", "--min-age duration", "(default: 53s)"}},
-		{"export --help", []string{"JSON lines"}},
-		{"import --help", []string{"--input FILE", "--dry-run", "--json"}},
+		{"prepare --help", []string{"tables", "MAPPING_STORE"}},
+		{"reconcile --help", []string{"--dry-run", "--json", "--drop-unknown", "--min-age duration", "(default: 53s)", "MAPPING_STORE"}},
+		{"export --help", []string{"JSON lines", "--allow-empty", "MAPPING_STORE", "ACS_CONNECTION_STRING", "ACS_ENDPOINT", "ACS_ENTRA_SCOPE", "ACS_RESOURCE_ID", "--config FILE"}},
+		{"import --help", []string{"--input FILE", "--dry-run", "--json", "--allow-foreign", "MAPPING_STORE_FILE"}},
 		{"--version", []string{"acsauth version "}},
 		{"-v", []string{"acsauth version "}},
 		{"completion bash", []string{"acsauth"}},
@@ -252,16 +263,57 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// A store without tables is told apart from an empty one, by all that read it.
+// A store without tables, or without its file, is told apart from an empty one by all
+// that read it. None of them creates the file.
 func TestNotPrepared(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.env["MAPPING_STORE"] = "sqlite:" + filepath.Join(t.TempDir(), "empty.db")
+	file := filepath.Join(t.TempDir(), "mappings.db")
+	w.env["MAPPING_STORE"] = "sqlite:" + file
 	line := `{"tenantId":"` + tenant + `","objectId":"` + alice + `","acsUserIdentity":"` + w.cloud.ACS.AddIdentity() + `"}`
-	for _, command := range []string{"reconcile", "export", "import"} {
-		r := w.run(line, command)
-		if r.Status != exitFailure || strings.Count(r.Stderr, "\n") != 1 || !strings.Contains(r.Stderr, "SQLite answered 1") {
-			t.Errorf("%s: %+v", command, r)
+	check := func(want string) {
+		t.Helper()
+		for _, command := range []string{"reconcile", "reconcile --dry-run", "export", "export --allow-empty", "import", "import --dry-run"} {
+			if diff := cmp.Diff(result{Status: 2, Stderr: "acsauth: " + want + "\n"}, w.run(line, strings.Fields(command)...)); diff != "" {
+				t.Errorf("%s:\n%s", command, diff)
+			}
+		}
+	}
+	check("MAPPING_STORE names a file that does not exist: acsauth prepare creates it, and so does the server")
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file has been created: %v", err)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check("the store's tables are missing, or not those that this program knows: run acsauth prepare")
+	w.succeed("prepare")
+	w.succeed("import")
+}
+
+// Those who run the program know its exit statuses as numbers.
+func TestExitStatus(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, test := range []struct {
+		name, args, stdin string
+		env               map[string]string
+		want              int
+	}{
+		{"done", "prepare", "", nil, 0},
+		{"help", "--help", "", nil, 0},
+		{"lines that were left out", "import", "x", nil, 1},
+		{"nobody listens", "prepare", "", map[string]string{"MAPPING_STORE": "postgres://a:b@127.0.0.1:1/m"}, 1},
+		{"an empty store", "export", "", nil, 2},
+		{"an unknown flag", "export --frob", "", nil, 2},
+		{"an unknown command", "frob", "", nil, 2},
+		{"a wrong setting", "export", "", map[string]string{"MAPPING_STORE": "mysql:"}, 2},
+		{"no directory for the file", "prepare", "", map[string]string{"MAPPING_STORE": "sqlite:/no/such/directory/x.db"}, 2},
+	} {
+		env := maps.Clone(w.env)
+		maps.Copy(env, test.env)
+		if r := runIn(w, env, test.stdin, strings.Fields(test.args)...); r.Status != test.want {
+			t.Errorf("%s: %+v, want status %d", test.name, r, test.want)
 		}
 	}
 }

@@ -13,16 +13,17 @@ import (
 
 func (t *tool) prepare() *cli.Command {
 	return &cli.Command{
-		Name:   "prepare",
-		Usage:  "create the store's tables, or bring them up to date",
-		Before: noArguments,
-		Action: func(ctx context.Context, _ *cli.Command) error {
-			store, _, err := t.open()
+		Name:        "prepare",
+		Usage:       "create the store's tables, or bring them up to date",
+		Description: "It can be repeated. A file for SQLite is created too; the other commands do not." + settingsHelp,
+		Before:      noArguments,
+		Action: func(ctx context.Context, c *cli.Command) error {
+			p, err := t.open(ctx, c.String("config"), true)
 			if err != nil {
 				return err
 			}
-			defer func() { _ = store.Close() }()
-			return store.Prepare(ctx)
+			defer func() { _ = p.Close() }()
+			return p.Prepare(ctx)
 		},
 	}
 }
@@ -35,7 +36,7 @@ func (t *tool) reconcile() *cli.Command {
 be repeated, and run on several machines at once and beside running servers. Entries
 of identities that nobody knows are counted and kept.
 
-The exit status is 1 if something could not be repaired; then run it again.`,
+The exit status is 1 if something could not be repaired; then run it again.` + settingsHelp,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done"},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object a line: one for each entry, and the counts at the end"},
@@ -51,12 +52,12 @@ func (t *tool) runReconcile(ctx context.Context, c *cli.Command) error {
 	if c.IsSet("min-age") && c.Duration("min-age") <= 0 {
 		return &usageError{fmt.Errorf("--min-age must be positive, such as 1m")}
 	}
-	store, identities, err := t.open()
+	p, err := t.open(ctx, c.String("config"), false)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = store.Close() }()
-	service, err := t.service(store, identities, c.Bool("dry-run"))
+	defer func() { _ = p.Close() }()
+	service, err := t.service(p, c.Bool("dry-run"))
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 )
 
 // Why there is no token is told without what a proxy says, or what else is no answer.
@@ -49,8 +51,7 @@ func TestSignInFailuresRepeatNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tool := &tool{getenv: func(string) string { return "" }}
-			if _, err := tool.signIn(credential)(t.Context()); err == nil || strings.Contains(err.Error(), "S3CRET") {
+			if _, err := signIn(credential, acsidentity.EntraScope)(t.Context()); err == nil || strings.Contains(err.Error(), "S3CRET") {
 				t.Errorf("the error is %v", err)
 			}
 		})

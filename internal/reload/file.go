@@ -2,8 +2,6 @@ package reload
 
 import (
 	"crypto/sha256"
-	"errors"
-	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -153,9 +151,9 @@ func (f *File[T]) update(now time.Time, hurry bool) {
 
 // read returns the content of a file, and when it was last written to.
 func read(path string) (content []byte, written time.Time, err error) {
-	content, err = os.ReadFile(path)
+	content, err = Read(path)
 	if err != nil {
-		return nil, time.Time{}, withoutPath(err)
+		return nil, time.Time{}, err
 	}
 	// Afterwards, so that a write during the reading shows.
 	info, err := os.Stat(path)
@@ -163,13 +161,4 @@ func read(path string) (content []byte, written time.Time, err error) {
 		return nil, time.Time{}, withoutPath(err)
 	}
 	return content, info.ModTime(), nil
-}
-
-// withoutPath returns why a file could not be read, without its name.
-func withoutPath(err error) error {
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
-		return failed.Err
-	}
-	return err
 }

@@ -7,8 +7,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"net/http"
 	"net/url"
+	"os"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,6 +58,7 @@ type Store struct {
 type Options struct {
 	Resource   string        // host of the ACS endpoint, part of every key
 	HTTPClient *http.Client  // for stores behind HTTP; nil: the package's default
+	Existing   bool          // do not create SQLite's file
 	Timeout    time.Duration // of a statement, or of an attempt at a request; 0: the package's default
 
 	MeterProvider  metric.MeterProvider // nil: OpenTelemetry's global one
@@ -77,14 +82,21 @@ func Kind(address string) string {
 // ErrUnknown reports an address of no kind that there is.
 var ErrUnknown = errors.New("must be sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE or tables:CONNECTION_STRING")
 
-// Open opens the store at an address, without any I/O. Its errors do not repeat
+// ErrNoFile reports that there is no file for SQLite, and that none may be created.
+var ErrNoFile = errors.New("names a file that does not exist: acsauth prepare creates it, and so does the server")
+
+// Open opens the store at an address. It does no I/O, but to see whether a file
+// exists that must. Its errors go on after the name of the setting, and do not repeat
 // the address, which may hold a password.
 func Open(address string, o Options) (*Store, error) {
 	switch Kind(address) {
 	case "sqlite":
 		file := strings.TrimPrefix(address, prefixSQLite)
-		if file == "" {
+		switch {
+		case file == "":
 			return nil, errors.New("names no file: it must be sqlite:FILE")
+		case inMemory.MatchString(file):
+			return nil, errors.New("names a database in memory, of which each connection would have another: it must be sqlite:FILE, or memory for trials of the server")
 		}
 		return openSQLite(file, o)
 	case "postgres":
@@ -95,8 +107,18 @@ func Open(address string, o Options) (*Store, error) {
 	return nil, ErrUnknown
 }
 
+// inMemory is how SQLite names databases that are no files.
+var inMemory = regexp.MustCompile(`(?i):memory:|\bmode=memory\b`)
+
 func openSQLite(file string, o Options) (*Store, error) {
-	db, err := sql.Open("sqlite", sqlmap.SQLiteDSN(file))
+	dsn := sqlmap.SQLiteDSN(file)
+	if o.Existing {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return nil, ErrNoFile
+		}
+		dsn += "&mode=rw"
+	}
+	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, errors.New("names a file that SQLite's driver does not take")
 	}
@@ -139,8 +161,8 @@ func openTables(connectionString string, o Options) (*Store, error) {
 		Account: tablemap.ConnectionString(connectionString), Resource: o.Resource, HTTPClient: o.HTTPClient, AttemptTimeout: o.Timeout,
 		MeterProvider: o.MeterProvider, TracerProvider: o.TracerProvider,
 	})
-	if err != nil {
-		return nil, err
+	if err != nil { // in the words of a Config
+		return nil, errors.New("is of no use: " + strings.TrimPrefix(err.Error(), "tablemap: Config.Account: "))
 	}
 	return &Store{Mapper: m, prepare: m.CreateTable, close: func() error { return nil }}, nil
 }
@@ -148,6 +170,29 @@ func openTables(connectionString string, o Options) (*Store, error) {
 // Prepare creates the tables, or brings them up to date. It can be repeated, by
 // any number of processes at once.
 func (s *Store) Prepare(ctx context.Context) error { return s.prepare(ctx) }
+
+// ErrNotPrepared reports that the tables are missing, or are not those that this
+// program knows.
+var ErrNotPrepared = errors.New("the store's tables are missing, or not those that this program knows: run acsauth prepare")
+
+// Check asks for a mapping that nobody has, to see whether the tables are there. The
+// error is [ErrNotPrepared] if they are not.
+func (s *Store) Check(ctx context.Context) error {
+	const nobody = "00000000-0000-0000-0000-000000000000"
+	_, err := s.Lookup(ctx, acsauth.User{TenantID: nobody, ObjectID: nobody})
+	var (
+		inSQL   *sqlmap.Error
+		inTable *tablemap.Error
+	)
+	switch {
+	case err == nil || errors.Is(err, acsauth.ErrNotMapped):
+		return nil
+	case errors.As(err, &inSQL) && slices.Contains([]string{"SQLite 1", "PostgreSQL 42P01", "PostgreSQL 42703"}, inSQL.Database+" "+inSQL.Code),
+		errors.As(err, &inTable) && inTable.Code == "TableNotFound":
+		return ErrNotPrepared
+	}
+	return err
+}
 
 // Close ends the connections to the store, which nobody may be using any more.
 func (s *Store) Close() error { return s.close() }

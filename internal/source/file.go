@@ -1,42 +1,40 @@
-package main
+package source
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/reload"
 )
 
-// readFile reads the file that -config names.
-func readFile(path string, p *problems) layer {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		if path := (*fs.PathError)(nil); errors.As(err, &path) {
-			err = path.Err // the name may be anything
-		}
-		p.addOther("the file of -config cannot be read: %v", err)
-		return layer{}
+// File reads a file of settings, and what is wrong with it. Known tells whether some
+// setting has a name.
+func File(path string, known func(name string) bool) (Layer, []Mistake) {
+	file := Layer{Name: path, Values: make(map[string]Value)}
+	content, err := reload.ReadOnce(path)
+	if err != nil { // without the name, which may be anything
+		return file, []Mistake{{Text: fmt.Sprintf("the file of -config cannot be read: %v", err)}}
 	}
-	values, mistakes := parseFile(string(content))
-	for _, mistake := range mistakes {
-		p.addOther("%s: %s", path, mistake)
+	var mistakes []Mistake
+	wrong := func(format string, args ...any) {
+		mistakes = append(mistakes, Mistake{Text: path + ": " + fmt.Sprintf(format, args...)})
 	}
-	known := knownNames()
-	file := layer{name: path, values: make(map[string]value)}
-	for _, line := range values {
-		if strings.HasPrefix(line.name, "OTEL_") {
-			p.addOther("%s: line %d: %s belongs into the environment: OpenTelemetry does not read this file", path, line.number, line.name)
-			continue
-		}
-		if !known(line.name) {
-			p.addOther("%s: line %d: there is no setting of the name %s", path, line.number, cmp.Or(line.title(), "before its equals sign"))
-			continue
-		}
-		file.values[line.name] = value{text: line.value, where: fmt.Sprintf("%s, line %d", path, line.number)}
+	lines, malformed := parseFile(string(content))
+	for _, text := range malformed {
+		wrong("%s", text)
 	}
-	return file
+	for _, line := range lines {
+		switch {
+		case strings.HasPrefix(line.name, "OTEL_"):
+			wrong("line %d: %s belongs into the environment: OpenTelemetry does not read this file", line.number, line.name)
+		case !known(line.name):
+			wrong("line %d: there is no setting of the name %s", line.number, cmp.Or(line.title(), "before its equals sign"))
+		default:
+			file.Values[line.name] = Value{Text: line.value, Where: fmt.Sprintf("%s, line %d", path, line.number)}
+		}
+	}
+	return file, mistakes
 }
 
 // A fileLine is one setting in a file.
@@ -62,7 +60,7 @@ func (line fileLine) title() string {
 func parseFile(content string) (lines []fileLine, mistakes []string) {
 	first := make(map[string]int)
 	number := 0
-	for raw := range strings.Lines(strings.TrimPrefix(content, "\ufeff")) {
+	for raw := range strings.Lines(content) {
 		number++
 		raw = strings.TrimSpace(raw)
 		if raw == "" || strings.HasPrefix(raw, "#") {
@@ -70,11 +68,11 @@ func parseFile(content string) (lines []fileLine, mistakes []string) {
 		}
 		name, value, ok := strings.Cut(raw, "=")
 		name = strings.TrimSpace(name)
-		if !ok || !isName(name) {
+		if !ok || !IsName(name) {
 			mistakes = append(mistakes, fmt.Sprintf("line %d: not of the form NAME=value", number))
 			continue
 		}
-		line := fileLine{number, name, unquote(strings.TrimSpace(value))}
+		line := fileLine{number, name, Unquote(strings.TrimSpace(value))}
 		if first[name] != 0 {
 			mistakes = append(mistakes, fmt.Sprintf("line %d: %s is in line %d already", number, cmp.Or(line.title(), "the same name"), first[name]))
 			continue
@@ -85,13 +83,15 @@ func parseFile(content string) (lines []fileLine, mistakes []string) {
 	return lines, mistakes
 }
 
-func isName(s string) bool {
+// IsName reports whether s can be the name of a setting.
+func IsName(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	})
 }
 
-func unquote(s string) string {
+// Unquote drops one pair of quotes around s.
+func Unquote(s string) string {
 	if n := len(s); n >= 2 && (s[0] == '"' || s[0] == '\'') && s[n-1] == s[0] {
 		return s[1 : n-1]
 	}

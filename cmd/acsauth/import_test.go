@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -34,94 +33,19 @@ func inhabited(t *testing.T) *world {
 	return w
 }
 
-// What was exported is imported elsewhere, as often as one likes, without a call
-// of ACS.
-func TestTransfer(t *testing.T) {
-	t.Parallel()
-	here := inhabited(t)
-	there := here.elsewhere()
-	here.cloud.ResetCalls()
-
-	began := time.Now().Add(-time.Minute)
-	exported := here.run("", "export")
-	if exported.Status != exitOK || exported.Stderr != "3 mappings exported\n" {
-		t.Errorf("%+v", exported)
-	}
-	lines := objects(t, exported.Stdout)
-	for _, l := range lines {
-		created, err := time.Parse(time.RFC3339, l["createdAt"].(string))
-		if err != nil || created.Before(began) || created.Location() != time.UTC || len(l) != 4 {
-			t.Errorf("%v: %v", l, err)
-		}
-	}
-	if len(lines) != 3 {
-		t.Errorf("%d lines", len(lines))
-	}
-
-	for _, step := range []struct {
-		args []string
-		want string
-		held int
-	}{
-		{[]string{"import", "--dry-run"}, "3 imported, 0 present, 0 conflicts, 0 malformed\n", 0},
-		{[]string{"import", "--dry-run", "--json"}, `{"conflicts":0,"dryRun":true,"imported":3,"malformed":0,"present":0}` + "\n", 0},
-		{[]string{"import"}, "3 imported, 0 present, 0 conflicts, 0 malformed\n", 3},
-		{[]string{"import"}, "0 imported, 3 present, 0 conflicts, 0 malformed\n", 3},
-		{[]string{"import", "--json"}, `{"conflicts":0,"dryRun":false,"imported":0,"malformed":0,"present":3}` + "\n", 3},
-	} {
-		if diff := cmp.Diff(result{Stdout: step.want}, there.run(exported.Stdout, step.args...)); diff != "" {
-			t.Errorf("%q:\n%s", step.args, diff)
-		}
-		if held := len(there.mapped()); held != step.held {
-			t.Errorf("%q: %d mappings; want %d", step.args, held, step.held)
-		}
-	}
-	if diff := cmp.Diff(here.mapped(), there.mapped()); diff != "" {
-		t.Error(diff)
-	}
-	if n := here.cloud.CallCount(); n != 0 {
-		t.Errorf("ACS was called %d times", n)
-	}
-}
-
-// Mappings of other ACS resources in the same store are none of its business.
-func TestExportOfOneResource(t *testing.T) {
-	t.Parallel()
-	w := inhabited(t)
-	w.env["ACS_CONNECTION_STRING"] = resource
-	if diff := cmp.Diff(result{Stderr: "0 mappings exported\n"}, w.run("", "export")); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// An export that cannot be written fails, and does not claim that it succeeded.
-func TestExportNowhere(t *testing.T) {
-	t.Parallel()
-	w := inhabited(t)
-	var stderr strings.Builder
-	full := &tool{getenv: func(name string) string { return w.env[name] }, stdout: fullDisk{}, stderr: &stderr, httpClient: w.cloud.HTTPClient()}
-	if status := full.run(t.Context(), []string{"acsauth", "export"}); status != exitFailure || stderr.String() != "acsauth: disk full\n" {
-		t.Errorf("status %d: %s", status, &stderr)
-	}
-}
-
-type fullDisk struct{}
-
-func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }
-
 // Users who are mapped to another identity keep theirs, and lines that are no
 // mappings are left out. Both are told with their line; the others are imported.
 func TestImportLeavesOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	held, other := w.cloud.ACS.AddIdentity(), w.cloud.ACS.AddIdentity()
+	held, other, another := w.cloud.ACS.AddIdentity(), w.cloud.ACS.AddIdentity(), w.cloud.ACS.AddIdentity()
 	w.mapTo(acsauth.User{TenantID: tenant, ObjectID: alice}, held)
 	input := line(alice, other) + // 1
 		"\n  \t\r\n" + // 2 and 3
 		line(bob, other) + // 4
 		"garbage\n" + // 5
 		"  " + strings.TrimSpace(line(alice, held)) + "\r\n" + // 6
-		strings.TrimSpace(line(carol, other)) // 7, without an end
+		strings.TrimSpace(line(carol, another)) // 7, without an end
 	wantErr := "line 1: the user " + tenant + "/" + alice + " is mapped to another identity\n" +
 		`line 5: not a JSON object such as {"tenantId":"…","objectId":"…","acsUserIdentity":"8:acs:…"}` + "\n" +
 		"acsauth: 2 lines were left out\n"
@@ -134,11 +58,11 @@ func TestImportLeavesOut(t *testing.T) {
 		args  []string
 		want  string
 	}{
-		{"", []string{"import", "--dry-run", "--input", file}, "2 imported, 1 present, 1 conflicts, 1 malformed\n"},
-		{input, []string{"import", "--dry-run"}, "2 imported, 1 present, 1 conflicts, 1 malformed\n"},
-		{line(dave, other), []string{"import", "--input", file}, "2 imported, 1 present, 1 conflicts, 1 malformed\n"},
-		{input, []string{"import"}, "0 imported, 3 present, 1 conflicts, 1 malformed\n"},
-		{input, []string{"import", "--json"}, `{"conflicts":1,"dryRun":false,"imported":0,"malformed":1,"present":3}` + "\n"},
+		{"", []string{"import", "--dry-run", "--input", file}, "2 imported, 1 present, 1 conflicts, 0 foreign, 1 malformed\n"},
+		{input, []string{"import", "--dry-run"}, "2 imported, 1 present, 1 conflicts, 0 foreign, 1 malformed\n"},
+		{line(dave, another), []string{"import", "--input", file}, "2 imported, 1 present, 1 conflicts, 0 foreign, 1 malformed\n"},
+		{input, []string{"import"}, "0 imported, 3 present, 1 conflicts, 0 foreign, 1 malformed\n"},
+		{input, []string{"import", "--json"}, `{"conflicts":1,"dryRun":false,"foreign":0,"imported":0,"malformed":1,"present":3}` + "\n"},
 	} {
 		want := result{Status: exitFailure, Stdout: step.want, Stderr: wantErr}
 		if diff := cmp.Diff(want, w.run(step.stdin, step.args...)); diff != "" {
@@ -148,7 +72,7 @@ func TestImportLeavesOut(t *testing.T) {
 	want := map[acsauth.Mapping]string{
 		{TenantID: tenant, ObjectID: alice}: held,
 		{TenantID: tenant, ObjectID: bob}:   other,
-		{TenantID: tenant, ObjectID: carol}: other,
+		{TenantID: tenant, ObjectID: carol}: another,
 	}
 	if diff := cmp.Diff(want, w.mapped()); diff != "" {
 		t.Error(diff)
@@ -189,7 +113,7 @@ func TestMalformedLines(t *testing.T) {
 	w := newWorld(t)
 	for text, want := range malformed {
 		r := w.run("\n"+text, "import")
-		if r.Status != exitFailure || r.Stdout != "0 imported, 0 present, 0 conflicts, 1 malformed\n" ||
+		if r.Status != exitFailure || r.Stdout != "0 imported, 0 present, 0 conflicts, 0 foreign, 1 malformed\n" ||
 			!strings.HasPrefix(r.Stderr, "line 2: "+want) || !strings.HasSuffix(r.Stderr, "\nacsauth: 1 lines were left out\n") {
 			t.Errorf("%s:\n%+v; want %s", text, r, want)
 		}
@@ -199,12 +123,74 @@ func TestMalformedLines(t *testing.T) {
 	}
 }
 
+// One identity is one user's: in the store, and in what is imported.
+func TestImportOfOneIdentityForTwo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	held, other := w.cloud.ACS.AddIdentity(), w.cloud.ACS.AddIdentity()
+	w.mapTo(acsauth.User{TenantID: tenant, ObjectID: alice}, held)
+	input := line(bob, held) + line(carol, other) + line(dave, other)
+	another := func(n int, owner string) string {
+		return fmt.Sprintf("line %d: the identity is mapped to another user, %s/%s\n", n, tenant, owner)
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"import", "--dry-run"}, "1 imported, 0 present, 2 conflicts, 0 foreign, 0 malformed\n"},
+		{[]string{"import"}, "1 imported, 0 present, 2 conflicts, 0 foreign, 0 malformed\n"},
+		{[]string{"import", "--allow-foreign"}, "0 imported, 1 present, 2 conflicts, 0 foreign, 0 malformed\n"},
+	} {
+		want := result{Status: exitFailure, Stdout: test.want, Stderr: another(1, alice) + another(3, carol) + "acsauth: 2 lines were left out\n"}
+		if diff := cmp.Diff(want, w.run(input, test.args...)); diff != "" {
+			t.Errorf("%q:\n%s", test.args, diff)
+		}
+	}
+}
+
+// Identities of other ACS resources are left out: than ACS_RESOURCE_ID names, or those
+// of the store, or the first line.
+func TestImportOfForeignIdentities(t *testing.T) {
+	t.Parallel()
+	const strange = "8:acs:88888888-1111-4222-8333-444444444444_0000000e-1234-5678-9abc-def012345678"
+	strangeID, goodResource := strange[len("8:acs:"):][:36], goodID[len("8:acs:"):][:36]
+	for _, test := range []struct {
+		name         string
+		resourceID   string // ACS_RESOURCE_ID
+		held         string // identity that is mapped already
+		input        string
+		args         []string
+		want, stderr string
+	}{
+		{"by the first line", "", "", line(bob, goodID) + line(carol, strange), nil,
+			"1 imported, 0 present, 0 conflicts, 1 foreign, 0 malformed\n", "line 2: the identity is of the ACS resource " + strangeID + ", and not of " + goodResource},
+		{"by the store", "", goodID, line(bob, strange) + line(carol, goodID+"0"), nil,
+			"1 imported, 0 present, 0 conflicts, 1 foreign, 0 malformed\n", "line 1: the identity is of the ACS resource " + strangeID + ", and not of " + goodResource},
+		{"by the setting", strings.ToUpper(goodResource), strange, line(bob, strange+"0") + line(carol, goodID), nil,
+			"1 imported, 0 present, 0 conflicts, 1 foreign, 0 malformed\n", "line 1: the identity is of the ACS resource " + strangeID},
+		{"on purpose", goodResource, "", line(bob, strange) + line(carol, goodID), []string{"--allow-foreign"},
+			"2 imported, 0 present, 0 conflicts, 0 foreign, 0 malformed\n", ""},
+		{"with a byte order mark", "", "", "\ufeff" + line(bob, goodID), nil,
+			"1 imported, 0 present, 0 conflicts, 0 foreign, 0 malformed\n", ""},
+	} {
+		w := newWorld(t)
+		w.env["ACS_RESOURCE_ID"] = test.resourceID
+		if test.held != "" {
+			w.mapTo(acsauth.User{TenantID: tenant, ObjectID: alice}, test.held)
+		}
+		r := w.run(test.input, append([]string{"import"}, test.args...)...)
+		if status := map[bool]int{true: exitOK, false: exitFailure}[test.stderr == ""]; r.Status != status || r.Stdout != test.want || !strings.HasPrefix(r.Stderr, test.stderr) {
+			t.Errorf("%s: %+v, want %d, %s%s", test.name, r, status, test.want, test.stderr)
+		}
+	}
+}
+
 // Ids in upper case are the same ids: keys are in lower case.
 func TestImportOfUpperCase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	input := strings.Replace(line(strings.ToUpper(alice), goodID), tenant, strings.ToUpper(tenant), 1)
-	if r := w.run(input+line(alice, goodID), "import"); r.Stdout != "1 imported, 1 present, 0 conflicts, 0 malformed\n" {
+	if r := w.run(input+line(alice, goodID), "import"); r.Stdout != "1 imported, 1 present, 0 conflicts, 0 foreign, 0 malformed\n" {
 		t.Errorf("%+v", r)
 	}
 	if diff := cmp.Diff(map[acsauth.Mapping]string{{TenantID: tenant, ObjectID: alice}: goodID}, w.mapped()); diff != "" {
@@ -219,7 +205,7 @@ func TestImportEnds(t *testing.T) {
 	w := newWorld(t)
 	r := w.run(line(alice, goodID)+strings.Repeat("x", maxLine+1)+"\n"+line(bob, goodID), "import")
 	want := result{
-		exitFailure, "1 imported, 0 present, 0 conflicts, 0 malformed\n",
+		exitFailure, "1 imported, 0 present, 0 conflicts, 0 foreign, 0 malformed\n",
 		"acsauth: line 2 is longer than 65536 bytes: these are no mappings\n",
 	}
 	if diff := cmp.Diff(want, r); diff != "" {
@@ -228,7 +214,7 @@ func TestImportEnds(t *testing.T) {
 
 	var stdout, stderr strings.Builder
 	cut := &tool{
-		getenv: func(name string) string { return w.env[name] }, stdin: iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader(line(bob, goodID)))),
+		environ: environOf(w.env), stdin: iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader(line(bob, goodID)))),
 		stdout: &stdout, stderr: &stderr, httpClient: w.cloud.HTTPClient(),
 	}
 	if status := cut.run(t.Context(), []string{"acsauth", "import"}); status != exitFailure || !strings.Contains(stderr.String(), "line 2: timeout") {
@@ -259,7 +245,7 @@ func FuzzImport(f *testing.F) {
 	for text := range malformed {
 		f.Add(line(carol, goodID) + text)
 	}
-	type counts struct{ Imported, Present, Conflicts, Malformed int }
+	type counts struct{ Imported, Present, Conflicts, Foreign, Malformed int }
 	f.Fuzz(func(t *testing.T, input string) {
 		w := &world{TB: t, cloud: c, env: env}
 		var first, second counts
@@ -268,10 +254,10 @@ func FuzzImport(f *testing.F) {
 		if err := errors.Join(json.Unmarshal([]byte(r.Stdout), &first), json.Unmarshal([]byte(again.Stdout), &second)); err != nil {
 			t.Fatal(err)
 		}
-		lines := strings.Split(input, "\n")
+		lines := strings.Split(strings.TrimPrefix(input, "\ufeff"), "\n")
 		if !slices.ContainsFunc(lines, func(l string) bool { return len(l) >= maxLine-1 }) {
 			filled := len(slices.DeleteFunc(lines, func(l string) bool { return strings.TrimSpace(l) == "" }))
-			left := first.Conflicts + first.Malformed
+			left := first.Conflicts + first.Foreign + first.Malformed
 			if first.Imported+first.Present+left != filled {
 				t.Errorf("%+v for %d lines", first, filled)
 			}
@@ -279,7 +265,7 @@ func FuzzImport(f *testing.F) {
 				t.Errorf("%+v: %+v", first, r)
 			}
 		}
-		want := counts{Present: first.Imported + first.Present, Conflicts: first.Conflicts, Malformed: first.Malformed}
+		want := counts{Present: first.Imported + first.Present, Conflicts: first.Conflicts, Foreign: first.Foreign, Malformed: first.Malformed}
 		if diff := cmp.Diff(want, second); diff != "" || again.Status != r.Status {
 			t.Errorf("a second import: %+v\n%s", again, diff)
 		}
