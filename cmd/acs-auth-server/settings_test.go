@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -110,16 +109,6 @@ var enough = []string{
 // with returns environment variables of which later ones replace earlier ones.
 func with(environ []string, more ...string) []string {
 	return append(append([]string(nil), environ...), more...)
-}
-
-// pipe returns the path of a pipe that nobody reads from or writes to.
-func pipe(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "m4lformed")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // fileLayer is the layer of a file, whatever is wrong with it.
