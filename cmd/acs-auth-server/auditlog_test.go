@@ -2,6 +2,7 @@ package main
 
 import (
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,7 +97,7 @@ func TestAuditLogFails(t *testing.T) {
 	if err := os.Mkdir(directory, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	a, err := openAuditFile(filepath.Join(directory, "audit.log"), logger)
+	a, err := openAuditFile(filepath.Join(directory, "audit.log"), logger, newLossCounter(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,3 +152,106 @@ func TestAuditLossesAreCounted(t *testing.T) {
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// An event that could only be written in part is lost, and takes no other with it: each
+// event that counts as written is a line of its own.
+func TestAuditLinesAreWhole(t *testing.T) {
+	t.Parallel()
+	log := newOutput()
+	logger, _ := newLoggers(log, &settings{logFormat: logJSON})
+	disk := new(smallDisk)
+	w := &eventWriter{out: disk, logger: logger, lost: newLossCounter(nil)}
+	for _, step := range []struct {
+		room  int
+		event string
+		lost  bool
+	}{
+		{100, "first", false}, {3, "second", true}, {0, "third", true}, {1, "fourth", true}, {2, "fifth", true}, {100, "sixth", false}, {100, "seventh", false},
+	} {
+		disk.room = step.room
+		if _, err := w.Write([]byte(step.event + "\n")); (err != nil) != step.lost {
+			t.Errorf("%s: %v", step.event, err)
+		}
+	}
+	if diff := cmp.Diff("first\nsec\nfi\nsixth\nseventh\n", disk.content.String()); diff != "" {
+		t.Error(diff)
+	}
+	if said := log.String(); strings.Count(said, "are lost") != 1 || strings.Count(said, "are written again") != 1 {
+		t.Errorf("said: %s", said)
+	}
+}
+
+// A smallDisk takes as many bytes as it has room for.
+type smallDisk struct {
+	room    int
+	content strings.Builder
+}
+
+func (d *smallDisk) Write(b []byte) (int, error) {
+	n := min(d.room, len(b))
+	d.room -= n
+	d.content.Write(b[:n])
+	if n < len(b) {
+		return n, syscall.ENOSPC
+	}
+	return n, nil
+}
+
+// Half a line that another process left is not gone on with.
+func TestAuditFileAfterACrash(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "audit.log")
+	for _, test := range []struct{ before, want string }{
+		{"", "event\n"}, {"whole\n", "whole\nevent\n"}, {"hal", "hal\nevent\n"},
+	} {
+		if err := os.WriteFile(path, []byte(test.before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a, err := openAuditFile(path, slog.New(slog.DiscardHandler), newLossCounter(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Write([]byte("event\n")); err != nil {
+			t.Error(err)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+		if got, err := os.ReadFile(path); string(got) != test.want || err != nil {
+			t.Errorf("after %q: %q, %v; want %q", test.before, got, err, test.want)
+		}
+	}
+}
+
+// Who reads audit events from standard output may go away: they are lost, which is
+// counted and logged, and the server goes on.
+func TestAuditReaderGoesAway(t *testing.T) {
+	t.Parallel()
+	dev := startDev(t, nil)
+	exports, _ := readGuide(t, dev.stdout)
+	environ := []string{"LISTEN_ADDR=127.0.0.1:0", "AUDIT_LOG=stdout", "METRICS=true", "SHUTDOWN_DELAY=0s"}
+	for name, text := range exports {
+		environ = append(environ, name+"="+text)
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := startProcessWriting(t, environ, writer)
+	_ = reader.Close()
+	for range 2 {
+		if got := call(t, "GET", server.url+"/api/user", "Authorization: Bearer x"); got.status != 401 {
+			t.Errorf("status %d: %s", got.status, got.body)
+		}
+	}
+	if got := scrape(t, server.url); !strings.Contains(got, "\nacsauth_audit_lost_total 2\n") {
+		t.Errorf("not counted:\n%s", got)
+	}
+	server.stderr.line(t, "audit events cannot be written, and are lost")
+	if err := server.process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if status := server.wait(t); status != exitOK {
+		t.Errorf("exit status %d", status)
+	}
+}

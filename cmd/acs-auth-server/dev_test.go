@@ -204,6 +204,13 @@ type process struct {
 
 func startProcess(t *testing.T, environ []string) *process {
 	t.Helper()
+	return startProcessWriting(t, environ, nil)
+}
+
+// startProcessWriting lets the process have a file as its standard output, which it
+// closes here; nil: it is kept for the test.
+func startProcessWriting(t *testing.T, environ []string, stdout *os.File) *process {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -213,6 +220,10 @@ func startProcess(t *testing.T, environ []string) *process {
 	c := exec.Command(program)
 	c.Env = append(environ, asServer+"=1")
 	c.Stdout, c.Stderr = r.stdout, r.stderr
+	if stdout != nil {
+		c.Stdout = stdout
+		defer stdout.Close()
+	}
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -64,9 +64,9 @@ func serveTelling(ctx context.Context, told *telemetry, s *settings, client *htt
 	defer told.end(context.WithoutCancel(ctx)) // if nobody else has ended it
 	logger, audit := newLoggers(stderr, s)
 	lost := newLossCounter(told.meters)
-	if auditLog := openAuditLog(s, logger, p); auditLog != nil {
+	if auditLog := openAuditLog(s, logger, lost, p); auditLog != nil {
 		defer func() { _ = auditLog.Close() }()
-		audit = newAuditLogger(newLogHandler(lossCounter{auditLog, lost}, s), s)
+		audit = newAuditLogger(newLogHandler(auditLog, s), s)
 	}
 	made := compose(s, surroundings{client: client, logger: logger, audit: audit, meters: told.meters, tracers: told.tracers}, p)
 	if p.any() {
