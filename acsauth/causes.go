@@ -34,12 +34,13 @@ func causes(err error) string {
 
 // walk visits err and what is below it, the outermost first.
 func walk(err error, visit func(error)) {
+	if err == nil { // as lists of causes can hold
+		return
+	}
 	visit(err)
 	switch wrapper := err.(type) {
 	case interface{ Unwrap() error }:
-		if cause := wrapper.Unwrap(); cause != nil {
-			walk(cause, visit)
-		}
+		walk(wrapper.Unwrap(), visit)
 	case interface{ Unwrap() []error }:
 		for _, cause := range wrapper.Unwrap() {
 			walk(cause, visit)

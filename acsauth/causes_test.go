@@ -55,6 +55,11 @@ func TestCauses(t *testing.T) {
 				"context.deadlineExceededError: context deadline exceeded\n"},
 		},
 		{
+			name:      "an error that holds none",
+			configure: store(holes{acsauth.ErrMappingInvalid}),
+			want:      []string{"acsauth_test.holes: several\n", "*errors.errorString: the stored mapping is not valid\n"},
+		},
+		{
 			name:      "several errors at once",
 			configure: store(errors.Join(errors.New(secret), acsauth.ErrMappingInvalid)),
 			want:      []string{"*errors.joinError\n", "*errors.errorString\n", "*errors.errorString: the stored mapping is not valid\n"},
@@ -155,3 +160,9 @@ func sqliteMapper(t *testing.T, content string) *sqlmap.Mapper {
 type unreachable struct{ err error }
 
 func (u unreachable) RoundTrip(*http.Request) (*http.Response, error) { return nil, u.err }
+
+// holes are errors of which some are nil, as errors.Is and errors.As take them.
+type holes []error
+
+func (h holes) Error() string   { return "several" }
+func (h holes) Unwrap() []error { return append([]error{nil}, h...) }

@@ -37,9 +37,10 @@ func (s *Service) Create(ctx context.Context, u User) (acsID string, created boo
 }
 
 // ensure returns the mapped identity of u, or creates one. token is nil if the
-// identity existed, and empty unless withToken.
+// identity existed, and empty unless withToken. Without it the identity is alive, as
+// far as anybody knows.
 func (s *Service) ensure(ctx context.Context, u User, withToken bool) (acsID string, token *acsidentity.AccessToken, err error) {
-	s.repair(ctx, u)
+	unrepaired := s.repair(ctx, u, !withToken)
 	acsID, err = s.store.lookupRenew(ctx, u)
 	switch {
 	case err == nil && s.isDead(acsID), errors.Is(err, ErrNotMapped):
@@ -54,13 +55,17 @@ func (s *Service) ensure(ctx context.Context, u User, withToken bool) (acsID str
 			return "", nil, err
 		}
 		return s.create(ctx, u, withToken)
-	case s.isDoubtful(acsID):
-		if err := s.deleteBoth(ctx, u, acsID); err != nil {
-			return "", nil, err
-		}
-		return s.create(ctx, u, withToken)
+	case withToken || !s.isDoubtful(acsID): // when asked for a token, ACS tells whether it is alive
+		return acsID, nil, nil
 	}
-	return acsID, nil, nil
+	err = unrepaired[acsID] // it was tried just now, and its entry is open
+	if err == nil {
+		err = s.deleteBoth(ctx, u, acsID)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	return s.create(ctx, u, withToken)
 }
 
 // letGo removes a mapping without touching its identity. That an identity is gone is

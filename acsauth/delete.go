@@ -25,7 +25,7 @@ func (s *Service) Delete(ctx context.Context, u User) error {
 // failed half-way still knows what to finish.
 func (s *Service) delete(ctx context.Context, u User) error {
 	s.forget(u)
-	s.repair(ctx, u)
+	unrepaired := s.repair(ctx, u, true)
 	acsID, err := s.store.lookup(ctx, u)
 	switch {
 	case errors.Is(err, ErrNotMapped):
@@ -38,6 +38,8 @@ func (s *Service) delete(ctx context.Context, u User) error {
 		return s.letGo(ctx, u, acsID, "foreign")
 	case s.isDead(acsID):
 		return s.letGo(ctx, u, acsID, "gone")
+	case unrepaired[acsID] != nil:
+		return unrepaired[acsID] // it was tried just now, and its entry is open
 	}
 	return s.deleteBoth(ctx, u, acsID)
 }

@@ -117,14 +117,17 @@ func TestTokenInDoubt(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		when   cloud.When
+		auto   bool // provision
 		status int
 	}{
-		"it took effect":    {cloud.AfterEffect, 404},
-		"it took no effect": {cloud.BeforeEffect, 201},
+		"it took effect":                         {cloud.AfterEffect, false, 404},
+		"it took effect, and a new one is made":  {cloud.AfterEffect, true, 201},
+		"it took no effect":                      {cloud.BeforeEffect, false, 201},
+		"it took no effect, and is not replaced": {cloud.BeforeEffect, true, 201},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSystem(t)
+			s := newSystem(t, func(set *setup) { set.service.AutoProvision = test.auto })
 			s.want(201, "POST", "/api/user")
 			s.Inject(cloud.Fault{Op: cloud.OpACSDelete, Status: 500, When: test.when, Times: 3})
 			s.want(503, "DELETE", "/api/user")

@@ -43,7 +43,9 @@ type JournalingMapper interface {
 	IdentityMapper
 
 	// OpenEntry writes down a new entry. After an error nobody knows whether it
-	// was written; nothing is done then, so that it is harmless if it was.
+	// was written, and the operation does not begin. If it was, an entry about a
+	// creation stays that names no identity, and a deletion is carried out later, by
+	// whoever finds its entry: so it must not be removed again.
 	OpenEntry(ctx context.Context, e JournalEntry) error
 
 	// IdentifyEntry writes e.ACSID into the open entry that has the ID of e. If

@@ -94,23 +94,40 @@ func (s *Service) reconcile(ctx context.Context, e JournalEntry, o ReconcileOpti
 	return outcome, err
 }
 
-// repair repairs what was left by operations of a user that never came to their
-// end. A failure does not keep the user from what they want now, unless that needs to
-// know whether an identity is alive.
-func (s *Service) repair(ctx context.Context, u User) {
+// repair repairs what was left by operations of a user that never came to their end,
+// within a part of the time that there is: a failure must not keep the user from what
+// they want now. It returns why identities could not be deleted, by identity.
+//
+// What may still be under way on another replica is left alone. Not so deletions if it
+// is urgent, because the user wants to know whether an identity is alive, or to delete
+// it: to delete twice harms nobody. Of several entries about one identity the first
+// decides.
+func (s *Service) repair(ctx context.Context, u User, urgent bool) (failed map[string]error) {
 	if s.store.journal == nil {
-		return
+		return nil
 	}
-	now := s.cfg.Now()
-	for e, err := range s.store.openEntries(ctx, u, now.Add(clockDifference)) {
-		// A creation may still be under way on another replica. So may a deletion,
-		// but to delete twice harms nobody.
-		if err == nil && e.Kind == EntryCreate && !e.Opened.Before(now.Add(-s.abandonedAfter())) {
-			continue
-		}
+	failed, deleted := make(map[string]error), make(map[string]bool)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout/3)
+	defer cancel()
+	abandoned := s.cfg.Now().Add(-s.abandonedAfter())
+	before := abandoned
+	if urgent {
+		before = s.cfg.Now().Add(clockDifference)
+	}
+	for e, err := range s.store.openEntries(ctx, u, before) {
 		outcome := OutcomeFailed
-		if err == nil {
+		switch {
+		case err != nil:
+		case failed[e.ACSID] != nil, e.Kind == EntryCreate && !e.Opened.Before(abandoned):
+			continue
+		case deleted[e.ACSID]:
+			outcome, err = OutcomeDeleted, s.store.closeEntry(ctx, e)
+		default:
 			outcome, err = s.repairEntry(ctx, e)
+			deleted[e.ACSID] = outcome == OutcomeDeleted && err == nil
+			if err != nil && e.Kind == EntryDelete {
+				failed[e.ACSID] = err
+			}
 		}
 		if err != nil {
 			s.cfg.Logger.WarnContext(ctx, "the journal could not be repaired", "report", e.ID, "user", u.Pseudonym(), "error", err)
@@ -118,6 +135,7 @@ func (s *Service) repair(ctx context.Context, u User) {
 			s.cfg.Logger.InfoContext(ctx, "journal entry repaired", "report", e.ID, "user", u.Pseudonym(), "kind", string(e.Kind), "outcome", string(outcome))
 		}
 	}
+	return failed
 }
 
 // repairEntry brings what e was opened for to its end: a creation is undone unless its

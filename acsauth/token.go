@@ -68,7 +68,7 @@ func (s *Service) resolve(ctx context.Context, u User) (acsID string, fresh *acs
 		if s.cfg.AutoProvision {
 			id, made, err = s.ensure(ctx, u, true)
 		} else {
-			s.repair(ctx, u)
+			s.repair(ctx, u, false)
 			id, err = s.mapped(ctx, u)
 		}
 		if err == nil {

@@ -58,7 +58,8 @@ type Client struct {
 // with a claims challenge: then it is the challenge's JSON, decoded. The token
 // that is remembered is dropped, and replaced by the new one. If the resource has
 // refused the token without a challenge, claims is {}, which demands nothing and is
-// not sent: a token that was exchanged in the last 30 seconds is returned again.
+// not sent. Either way the answer of an exchange with the same claims, or of any for
+// {}, is returned again for 30 seconds.
 //
 // The error is an [*Error]. If ctx ended, errors.Is(err, ctx.Err()) holds.
 func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) (accessToken string, err error) {
@@ -87,9 +88,9 @@ func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) 
 		}
 		if claims = compact; claims == noDemands {
 			claims = ""
-			if known, ok := c.cache.Get(key); ok && c.now().Sub(known.since) < freshFor {
-				return known.answer()
-			}
+		}
+		if known, ok := c.cache.Get(key); ok && c.now().Sub(known.since) < freshFor && (claims == "" || claims == known.claims) {
+			return known.answer()
 		}
 		c.cache.Delete(key)
 	}
@@ -130,13 +131,13 @@ func (c *Client) refresh(ctx context.Context, key cacheKey, tenant, assertion, c
 	switch {
 	case failure == nil:
 		until := rememberUntil(now.Add(granted.validFor), assertion)
-		remember(key, item{token: granted.token, since: now}, int64(len(granted.token)), until)
+		remember(key, item{token: granted.token, claims: claims, since: now}, int64(len(granted.token)+len(claims)), until)
 		return granted.token, nil
 	case failure.Kind == httpx.KindThrottled && failure.RetryAfter > 0:
 		until := now.Add(failure.RetryAfter)
 		c.cache.Put(throttle, item{failure: failure, until: until}, failure.size(), until)
 	case failure.lasting():
-		remember(key, item{failure: failure, since: now}, failure.size(), now.Add(failureMemory))
+		remember(key, item{failure: failure, claims: claims, since: now}, failure.size()+int64(len(claims)), now.Add(failureMemory))
 	}
 	return "", failure
 }
@@ -147,6 +148,7 @@ type cacheKey [sha256.Size]byte
 type item struct {
 	token   string
 	failure *Error
+	claims  string // that were sent for it
 	since   time.Time
 	until   time.Time // of a throttled tenant: when it may be asked again
 }

@@ -184,6 +184,31 @@ func TestNoDemandsReplaceAnOldToken(t *testing.T) {
 	}
 }
 
+// A resource that challenges every token does not cause an exchange with each request.
+// Other claims are another matter.
+func TestOneExchangeForAChallenge(t *testing.T) {
+	t.Parallel()
+	entra, clock := newEntra(t), newClock()
+	cfg := entra.start()
+	cfg.Now = clock.now
+	client := mustNew(t, cfg)
+	assertion := entra.assertion("ada", time.Hour)
+	const claims, others = `{"access_token":{"nbf":{"essential":true,"value":"1"}}}`, `{"access_token":{"nbf":{"essential":true,"value":"2"}}}`
+	old := mustToken(t, client, assertion, "")
+	first := mustToken(t, client, assertion, claims)
+	if again := mustToken(t, client, assertion, claims); first == old || again != first {
+		t.Errorf("tokens %q, %q, %q; want a new one, once", old, first, again)
+	}
+	entra.wantCount(2)
+	if second := mustToken(t, client, assertion, others); second == first {
+		t.Error("other claims were not sent")
+	}
+	entra.wantCount(3)
+	clock.advance(30 * time.Second)
+	mustToken(t, client, assertion, others)
+	entra.wantCount(4)
+}
+
 // An exchange that began before a challenge must not overwrite its answer.
 func TestClaimsWinOverAnExchangeUnderWay(t *testing.T) {
 	t.Parallel()
