@@ -48,7 +48,7 @@ func openKeyPair(s *settings, around surroundings, p *problems) *keyPair {
 	}
 	k := &keyPair{logger: around.logger}
 	// That one file has changed is no news before the pair has.
-	around.logger = slog.New(warnings{around.logger.Handler()})
+	around.logger = slog.New(withoutChanges{around.logger.Handler()})
 	var err error
 	if k.chain, err = openFile(s.tlsCertFile, "TLS_CERT_FILE", around, parseChain); err != nil {
 		p.addFirst("TLS_CERT_FILE", "%v", err)
@@ -169,9 +169,12 @@ func parseKey(content []byte) (crypto.Signer, error) {
 	return nil, errors.New("it holds no private key in PEM")
 }
 
-// Warnings lets nothing through but warnings and errors.
-type warnings struct{ slog.Handler }
+// A withoutChanges lets everything through but that a file has changed.
+type withoutChanges struct{ slog.Handler }
 
-func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
+func (h withoutChanges) Handle(ctx context.Context, line slog.Record) error {
+	if line.Message == "a file has changed, and what it holds is in use" {
+		return nil
+	}
+	return h.Handler.Handle(ctx, line)
 }

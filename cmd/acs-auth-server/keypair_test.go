@@ -226,8 +226,9 @@ func TestKeyPairChanges(t *testing.T) {
 			{"both again", func() { write(t, certFile, certificate1) }, leaf1, 2, 2},
 			{"garbage", func() { write(t, certFile, certificate2[:100]) }, leaf1, 3, 2},
 			{"nothing", func() { _ = os.Remove(keyFile) }, leaf1, 4, 2},
-			{"a new pair at once", func() { write(t, certFile, certificate2); write(t, keyFile, key2) }, leaf2, 4, 3},
-			{"with its chain", func() { write(t, certFile, certificate2+certificate1) }, leaf2, 4, 4},
+			{"as it was before", func() { write(t, certFile, certificate1); write(t, keyFile, key1) }, leaf1, 4, 4}, // of both files
+			{"a new pair at once", func() { write(t, certFile, certificate2); write(t, keyFile, key2) }, leaf2, 4, 5},
+			{"with its chain", func() { write(t, certFile, certificate2+certificate1) }, leaf2, 4, 6},
 		} {
 			step.change()
 			for range 5 {

@@ -19,7 +19,7 @@ type origin struct {
 // settings are looked at.
 func originOf(st setting, found source.Value, placeholder string) origin {
 	switch {
-	case found.Text != "" && st.secret:
+	case found.Where != "" && st.secret: // even if it cannot be used
 		return origin{where: found.Where, set: true, file: found.File}
 	case found.Text != "":
 		return origin{value: found.Text, where: found.Where, set: true}

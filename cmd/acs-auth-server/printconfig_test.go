@@ -166,14 +166,15 @@ func TestPrintedConfigAsFile(t *testing.T) {
 // wrong.
 func TestPrintConfigOfWrongSettings(t *testing.T) {
 	t.Parallel()
-	all, _, status, _, stderr := printed(t, []string{"-acs-token-ttl=tops3cret", "-x"}, []string{"AZURE_TENANT_ID=" + guid1, "LOG_LEVEL=debug", "AZURE_CLIENT_SECRET_FILE=/tops3cret", "LISTEN_ADDR=tops3cret"})
+	all, _, status, _, stderr := printed(t, []string{"-acs-token-ttl=tops3cret", "-x"}, []string{"AZURE_TENANT_ID=" + guid1, "LOG_LEVEL=debug", "AZURE_CLIENT_SECRET_FILE=/tops3cret", "MAPPING_STORE_FILE=/tops3cret", "LISTEN_ADDR=tops3cret"})
 	if status != exitSettings {
 		t.Errorf("exit status %d", status)
 	}
 	for name, want := range map[string]shown{
 		"AZURE_TENANT_ID":     {"AZURE_TENANT_ID=" + guid1, "environment variable AZURE_TENANT_ID"},
 		"AZURE_CLIENT_ID":     {"# AZURE_CLIENT_ID is not set", "required"},
-		"AZURE_CLIENT_SECRET": {"# AZURE_CLIENT_SECRET is not set", "default: one credential is required"},
+		"AZURE_CLIENT_SECRET": {"# AZURE_CLIENT_SECRET is set, and not shown: something is wrong with it", "environment variable AZURE_CLIENT_SECRET_FILE"},
+		"MAPPING_STORE":       {"# MAPPING_STORE is set, and not shown: something is wrong with it", "environment variable MAPPING_STORE_FILE"},
 		"ACS_TOKEN_TTL":       {"# ACS_TOKEN_TTL is set, and not shown: something is wrong with it", "flag -acs-token-ttl"},
 		"LISTEN_ADDR":         {"# LISTEN_ADDR is set, and not shown: something is wrong with it", "environment variable LISTEN_ADDR"},
 		"LOG_LEVEL":           {"LOG_LEVEL=debug", "environment variable LOG_LEVEL"},
@@ -185,7 +186,7 @@ func TestPrintConfigOfWrongSettings(t *testing.T) {
 	for _, want := range []string{
 		"acs-auth-server would not start, because 7 things are wrong with its settings:\n", "  there is no flag -x\n", "  AZURE_CLIENT_ID is missing\n",
 		"  AZURE_CLIENT_SECRET cannot be read from the file that AZURE_CLIENT_SECRET_FILE names: no such file or directory\n",
-		"  ACS_CONNECTION_STRING is missing: ", "  ACS_TOKEN_TTL must be a duration ", "  GRAPH_MAPPING_KEYS is missing: ",
+		"  ACS_CONNECTION_STRING is missing: ", "  ACS_TOKEN_TTL must be a duration ", "  MAPPING_STORE cannot be read from the file that MAPPING_STORE_FILE names: ",
 	} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("not said: %s\n%s", want, stderr)

@@ -65,9 +65,11 @@ func load(layers []source.Layer, dev bool, p *problems) *settings {
 		found, placeholder, mistakes := source.Lookup(layers, st.key())
 		p.take(mistakes)
 		s.origins[st.name] = originOf(st, found, placeholder)
+		if found.Where != "" {
+			p.from[st.name] = found.Where
+		}
 		switch {
 		case found.Text != "":
-			p.from[st.name] = found.Where
 			if found.File != "" {
 				s.files[st.name] = found.File
 			}

@@ -115,12 +115,23 @@ func (i *importer) look(ctx context.Context) error {
 // read imports line by line. It ends with the first failure of the store, after
 // which the import can be repeated from the beginning.
 func (i *importer) read(ctx context.Context, input io.Reader) error {
-	lines := bufio.NewScanner(input)
-	lines.Buffer(nil, maxLine)
-	n := 0
-	for lines.Scan() {
-		n++
-		text := lines.Bytes()
+	lines := bufio.NewReaderSize(input, maxLine)
+	for n := 1; ; n++ {
+		text, err := lines.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			i.malformed++
+			fmt.Fprintf(i.stderr, "line %d: longer than %d bytes\n", n, maxLine)
+			for errors.Is(err, bufio.ErrBufferFull) {
+				_, err = lines.ReadSlice('\n')
+			}
+			text = nil
+		}
+		switch {
+		case errors.Is(err, io.EOF) && len(text) == 0:
+			return nil
+		case err != nil && !errors.Is(err, io.EOF):
+			return fmt.Errorf("line %d: %w", n, err)
+		}
 		if n == 1 {
 			text = bytes.TrimPrefix(text, []byte("\ufeff")) // editors put it there
 		}
@@ -135,13 +146,6 @@ func (i *importer) read(ctx context.Context, input io.Reader) error {
 			fmt.Fprintf(i.stderr, "line %d: %s\n", n, said)
 		}
 	}
-	switch err := lines.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
-		return fmt.Errorf("line %d is longer than %d bytes: these are no mappings", n+1, maxLine)
-	case err != nil:
-		return fmt.Errorf("line %d: %w", n+1, err)
-	}
-	return nil
 }
 
 // take imports one line, or says why it is left out.

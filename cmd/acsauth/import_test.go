@@ -198,26 +198,31 @@ func TestImportOfUpperCase(t *testing.T) {
 	}
 }
 
+// A line that is too long is malformed like any other, whatever follows it.
+func TestImportOfLongLines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.run(strings.Repeat("x", 3*maxLine)+"\n"+line(alice, goodID)+strings.Repeat("y", maxLine+1), "import")
+	want := result{
+		exitFailure, "1 imported, 0 present, 0 conflicts, 0 foreign, 2 malformed\n",
+		"line 1: longer than 65536 bytes\nline 3: longer than 65536 bytes\nacsauth: 2 lines were left out\n",
+	}
+	if diff := cmp.Diff(want, r); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Where the input or the store fails the import ends, and tells where, and how far
 // it came.
 func TestImportEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	r := w.run(line(alice, goodID)+strings.Repeat("x", maxLine+1)+"\n"+line(bob, goodID), "import")
-	want := result{
-		exitFailure, "1 imported, 0 present, 0 conflicts, 0 foreign, 0 malformed\n",
-		"acsauth: line 2 is longer than 65536 bytes: these are no mappings\n",
-	}
-	if diff := cmp.Diff(want, r); diff != "" {
-		t.Error(diff)
-	}
-
 	var stdout, stderr strings.Builder
 	cut := &tool{
 		environ: environOf(w.env), stdin: iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader(line(bob, goodID)))),
 		stdout: &stdout, stderr: &stderr, httpClient: w.cloud.HTTPClient(),
 	}
-	if status := cut.run(t.Context(), []string{"acsauth", "import"}); status != exitFailure || !strings.Contains(stderr.String(), "line 2: timeout") {
+	if status := cut.run(t.Context(), []string{"acsauth", "import"}); status != exitFailure || !strings.Contains(stderr.String(), "line 1: timeout") {
 		t.Errorf("status %d: %s%s", status, &stdout, &stderr)
 	}
 }

@@ -48,7 +48,12 @@ type tool struct {
 
 // run is the program: it does what args ask for, and returns the exit status.
 func (t *tool) run(ctx context.Context, args []string) int {
+	out := &checkedWriter{Writer: t.stdout}
+	t.stdout = out
 	err := t.command().Run(ctx, args)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("standard output cannot be written: %w", out.err)
+	}
 	if err == nil {
 		return exitOK
 	}
@@ -123,4 +128,19 @@ func version() string {
 		return info.Main.Version
 	}
 	return "(unknown)"
+}
+
+// A checkedWriter remembers the first failure, so that not everybody who writes has to
+// look.
+type checkedWriter struct {
+	io.Writer
+	err error
+}
+
+func (w *checkedWriter) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
 }

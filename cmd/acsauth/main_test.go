@@ -317,3 +317,17 @@ func TestExitStatus(t *testing.T) {
 		}
 	}
 }
+
+// Whoever reads the output has all of it, or the exit status says otherwise.
+func TestOutputCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, args := range [][]string{{"reconcile"}, {"reconcile", "--json"}, {"import"}} {
+		var stderr strings.Builder
+		full := &tool{environ: environOf(w.env), stdin: strings.NewReader(line(alice, goodID)), stdout: fullDisk{}, stderr: &stderr, httpClient: w.cloud.HTTPClient()}
+		status := full.run(t.Context(), append([]string{"acsauth"}, args...))
+		if status != exitFailure || !strings.Contains(stderr.String(), "standard output cannot be written: disk full") {
+			t.Errorf("%v: status %d: %s", args, status, &stderr)
+		}
+	}
+}

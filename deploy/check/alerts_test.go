@@ -122,6 +122,10 @@ func TestAlertsFire(t *testing.T) {
 			[]string{events + `create_unfinished"} 3x90`, events + `identity_created"} 0+1x90`},
 			[]string{events + `create_unfinished"} 0x60 1x30`},
 		},
+		"AcsAuthAuditLost": {
+			[]string{`acsauth_audit_lost_total{job="acs-auth-server",instance="a"} 3x90`},
+			[]string{`acsauth_audit_lost_total{job="acs-auth-server",instance="a"} 0x80 1x10`},
+		},
 		"AcsAuthMappingInvalid": {
 			[]string{requests + `mapping_invalid"} 3x58 stale 3x31`},
 			[]string{requests + `mapping_invalid"} 3x80 4x10`},

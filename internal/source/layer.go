@@ -36,12 +36,13 @@ func Environment(environ []string) Layer {
 }
 
 // Lookup returns the value of a setting in the first layer that has one. If there is
-// none, placeholder tells where something was that looks like one.
+// none, placeholder tells where something was that looks like one. A value without a
+// Text, but with a Where, is one that cannot be used: there are mistakes about it.
 func Lookup(layers []Layer, k Key) (found Value, placeholder string, mistakes []Mistake) {
 	for _, l := range layers {
 		v, remains, wrong := l.lookup(k)
 		mistakes = append(mistakes, wrong...)
-		if v.Text != "" {
+		if v.Text != "" || v.Where != "" && len(wrong) > 0 {
 			return v, "", mistakes
 		}
 		placeholder = cmp.Or(placeholder, remains)
@@ -88,17 +89,15 @@ func (l Layer) lookup(k Key) (found Value, placeholder string, mistakes []Mistak
 	case found.Text != "":
 		wrong("is set (%s), and so is the file to read it from (%s): remove one of them", found.Where, file.Where)
 	default:
-		path := strings.TrimSpace(file.Text)
-		content, err := reload.Read(path)
+		found.Where, found.File = file.Where, strings.TrimSpace(file.Text)
+		content, err := reload.Read(found.File)
 		if err == nil {
 			found.Text, err = k.Text(content)
 		}
 		if err != nil {
 			// Without its name, in case that is the secret itself.
 			wrong("cannot be read from the file that %s names: %v", k.FileName(), err)
-			return Value{}, placeholder, mistakes
 		}
-		found.Where, found.File = file.Where, path
 	}
 	return found, placeholder, mistakes
 }
