@@ -183,6 +183,7 @@ func (c *Client) read(within, caller context.Context, cl call, resp *http.Respon
 	// The status counts, whatever became of the body.
 	failed.StatusCode = resp.StatusCode
 	failed.read(body.Bytes())
+	failed.incomplete = cutOff && failed.Code == "" && !temporary(resp.StatusCode)
 	wait, told := httpx.RetryAfter(resp.Header, c.now())
 	failed.RetryAfter = wait
 	return attempt{

@@ -60,7 +60,8 @@ type Error struct {
 	// context ended, and ErrOutcomeUnknown where that applies.
 	Err error
 
-	genuine bool // Code and Message are in the service's own form
+	genuine    bool // Code and Message are in the service's own form
+	incomplete bool // the answer broke off before it said what the status alone does not
 }
 
 // Error returns one line for logs.
@@ -128,7 +129,7 @@ func (e *Error) refusesCredential() bool {
 // An Err of StatusCode 0 that has a FailureKind method itself decides.
 func (e *Error) FailureKind() string {
 	switch {
-	case e.StatusCode == 0:
+	case e.StatusCode == 0, e.incomplete:
 		return kindOfCause(e.Err)
 	case e.Code == CodeIdentityNotOwned, e.Code == CodeInvalidAccessToken:
 		return httpx.KindUnusable

@@ -3,6 +3,7 @@ package acsidentity_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -81,6 +82,42 @@ func TestCutOffTokenIsAskedForAgain(t *testing.T) {
 			t.Errorf("%v, %v after %d requests", token, err, len(fake.seen()))
 		}
 	})
+}
+
+// A status alone does not say whose fault it is: where the code could not be read,
+// nobody is blamed who may have nothing to mend.
+func TestCutOffRefusals(t *testing.T) {
+	t.Parallel()
+	refusal := func(status int, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			begin(w, func() {
+				w.WriteHeader(status)
+				io.WriteString(w, body)
+			})
+			panic(http.ErrAbortHandler)
+		}
+	}
+	for _, test := range []struct {
+		status int
+		body   string
+		kind   string
+	}{
+		{401, `{"error":{"co`, "unavailable"},
+		{403, "", "unavailable"},
+		{400, `{"error":`, "unavailable"},
+		{404, "", "unavailable"},
+		{429, "", "throttled"},
+		{503, "", "unavailable"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			cutOff := refusal(test.status, test.body)
+			fake := &acs{script: []http.HandlerFunc{cutOff, cutOff, cutOff}}
+			_, err := mustNew(t, pipe(t, fake)).IssueToken(t.Context(), userID, voip)
+			if got := asError(t, err); got.FailureKind() != test.kind || got.StatusCode != test.status || len(fake.seen()) != 3 {
+				t.Errorf("%d: %s after %d requests, want %s after 3: %v", test.status, got.FailureKind(), len(fake.seen()), test.kind, err)
+			}
+		})
+	}
 }
 
 // What is repeated must not look like a replay, nor come all at once.

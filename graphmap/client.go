@@ -45,10 +45,26 @@ type request struct {
 type response struct {
 	status int
 	header http.Header
-	body   []byte // empty for writes that succeeded: their status says all
+	body   []byte // empty where the status says all
 }
 
-func (r response) ok() bool { return r.status >= 200 && r.status < 300 }
+// ok reports whether r says that a request with this method has succeeded, in the way
+// that Graph does. Of a proxy's page with a status of 200 nobody knows what it means.
+func (r response) ok(method abstractions.HttpMethod) bool {
+	switch method {
+	case abstractions.POST:
+		return r.status == http.StatusCreated
+	case abstractions.DELETE:
+		return r.status == http.StatusNoContent
+	case abstractions.PATCH: // the documentation says the one here, and the other there
+		if r.status == http.StatusOK {
+			_, err := decode[*extension](r.body, newExtension)
+			return err == nil
+		}
+		return r.status == http.StatusNoContent
+	}
+	return r.status == http.StatusOK
+}
 
 // errSDK: a failure within the SDK, or within an adapter of somebody else's.
 var errSDK = errors.New("the Graph SDK's request adapter failed")
@@ -79,11 +95,11 @@ func (c *client) send(ctx context.Context, req request, token, requestID string)
 			return nil, fmt.Errorf("%w: it replaced the Authorization header (see Config.Adapter)", errSDK)
 		}
 		r, answered = response{status: answer.StatusCode, header: answer.Header}, true
-		if r.ok() && req.method != abstractions.GET {
+		if r.status == http.StatusCreated || r.status == http.StatusNoContent {
 			return nil, nil
 		}
 		body, err := httpx.ReadBody(answer, httpx.MaxBody)
-		if err != nil && r.ok() {
+		if err != nil && r.status == http.StatusOK {
 			return nil, err
 		}
 		r.body = body // of a refusal, the status is enough

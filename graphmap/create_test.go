@@ -93,8 +93,10 @@ func TestCreateOutcomes(t *testing.T) {
 		want   string
 		ops    string
 	}{
-		{name: "accepted without a body", faults: []fault{{op: "post", after: true, status: 202}}, want: "stored", ops: "post"},
-		{name: "accepted with 200", faults: []fault{{op: "post", after: true, status: 200, body: "{}"}}, want: "stored", ops: "post"},
+		{name: "accepted without a body", faults: []fault{{op: "post", after: true, status: 202}}, want: "stored", ops: "post get"},
+		{name: "accepted with 200", faults: []fault{{op: "post", after: true, status: 200, body: "{}"}}, want: "stored", ops: "post get"},
+		{name: "a proxy answers with a page", faults: []fault{{op: "post", status: 200, body: "<html>"}}, want: "unusable", ops: "post get"},
+		{name: "a proxy answers with a page, another is there", before: other, faults: []fault{{op: "post", status: 200, body: "<html>"}}, want: "already", ops: "post get"},
 
 		{name: "ours is there", stored: signed(), want: "stored", ops: "post get"},
 		{name: "ours is there, 409", stored: signed(), faults: []fault{{op: "post", status: 409, body: exists}}, want: "stored", ops: "post get"},
@@ -155,6 +157,7 @@ func TestCreateOutcomes(t *testing.T) {
 		}, want: "already", ops: "post get patch get"},
 		{name: "corrupt, then gone", stored: map[string]any{}, faults: []fault{{op: "patch", times: 1, status: 404, body: absent.body}}, want: "stored", ops: "post get patch post get patch get"},
 		{name: "corrupt, and forbidden", stored: map[string]any{}, faults: []fault{{op: "patch", status: 403}}, want: "not stored, misconfigured", ops: "post get patch"},
+		{name: "corrupt, and a proxy answers with a page", stored: map[string]any{}, faults: []fault{{op: "patch", status: 200, body: "<html>"}}, want: "unusable", ops: "post get patch"},
 		{name: "corrupt, and down", stored: map[string]any{}, faults: []fault{{op: "patch", status: 503, header: soon}}, want: "unavailable", ops: "post get patch patch patch"},
 	}
 	for _, tt := range tests {

@@ -75,7 +75,8 @@ func TestDeleteOutcomes(t *testing.T) {
 		ops    string
 	}{
 		{"plain", nil, "", "get delete"},
-		{"answered with 200", []fault{{op: "delete", after: true, status: 200}}, "", "get delete"},
+		{"answered with 200", []fault{{op: "delete", after: true, status: 200}}, "", "get delete get"},
+		{"a proxy answers with a page", []fault{{op: "delete", status: 200, body: "<html>"}}, "unusable", "get delete get"},
 		{"absent", []fault{{op: "get", status: 404, body: absent}}, "", "get"},
 		{"gone meanwhile", []fault{{op: "delete", status: 404, body: absent}}, "", "get delete"},
 		{"removed, answer lost", []fault{{op: "delete", after: true, times: 1, act: cut}}, "", "get delete delete"},

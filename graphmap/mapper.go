@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -101,8 +102,14 @@ func (m *Mapper) Delete(ctx context.Context, u acsauth.User, acsID string) error
 	if acsID == "" && err == nil || acsID != "" && (err != nil || held != acsID) {
 		return nil
 	}
-	if _, _, err := op.do(ctx, op.named(abstractions.DELETE, nil)); err != nil && !isAbsent(err) {
-		return err
+	if r, _, err := op.do(ctx, op.named(abstractions.DELETE, nil)); err != nil && !isAbsent(err) {
+		if r.status != http.StatusOK {
+			return err
+		}
+		// Not how Graph says it, but it may have been done.
+		if left, readErr := op.get(ctx); readErr != nil || left != nil {
+			return err
+		}
 	}
 	return nil
 }

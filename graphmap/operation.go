@@ -79,7 +79,7 @@ func (op *operation) do(ctx context.Context, req request) (r response, unsettled
 // TokenSource.
 func (op *operation) attempt(ctx context.Context, req request) (response, error) {
 	r, err := op.send(ctx, req)
-	if err != nil || r.ok() {
+	if err != nil || r.ok(req.method) {
 		return r, err
 	}
 	claims := r.claims()
@@ -94,7 +94,7 @@ func (op *operation) attempt(ctx context.Context, req request) (response, error)
 	if op.token == refused { // which would be refused again
 		return r, op.refusal(r)
 	}
-	if r, err = op.send(ctx, req); err != nil || r.ok() {
+	if r, err = op.send(ctx, req); err != nil || r.ok(req.method) {
 		return r, err
 	}
 	return r, op.refusal(r)
