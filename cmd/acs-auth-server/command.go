@@ -1,10 +1,12 @@
 package main
 
 import (
-	"flag"
+	"context"
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/urfave/cli/v3"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
@@ -16,81 +18,91 @@ type command struct {
 	flags                                        source.Layer
 }
 
-// parseArgs reads the command line. Package flag stops at the first mistake, and
-// its errors repeat values, which may be secrets: so its errors are dropped, the
-// mistake is told from the argument that it stopped at, and it goes on after that.
-// Of arguments, only the names of flags are repeated.
+// parseArgs reads the command line. Of arguments, only the names of flags are
+// repeated in what it reports.
 func parseArgs(args []string, p *problems) command {
 	c := command{flags: source.Layer{Name: "flags", Values: make(map[string]source.Value)}}
-	flags := flag.NewFlagSet("acs-auth-server", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	rest := len(args) // how many arguments follow the last flag that was taken
-	c.declare(p, func(name string, boolean bool, take func(text string)) {
-		define := flags.Func
-		if boolean {
-			define = flags.BoolFunc // it needs no value, and then has the value "true"
+	declared := c.declare(p)
+	others := 0
+	unknown := func(name string) {
+		if !source.IsName(strings.ReplaceAll(name, "-", "_")) || strings.HasPrefix(name, "-") { // it may be anything
+			others++
+			return
 		}
-		define(name, "", func(text string) error {
-			rest = flags.NArg()
-			take(text)
-			return nil
-		})
-	})
-	for rest > 0 {
-		_ = flags.Parse(args[len(args)-rest:])
-		if rest > 0 {
-			rest -= refuse(args, len(args)-rest, flags, p)
+		p.addOther("there is no flag -%s", name)
+	}
+	for len(args) > 0 {
+		if args = readFlags(args, declared, unknown, p); len(args) > 0 {
+			others++
+			args = args[1:]
 		}
+	}
+	switch {
+	case others == 1:
+		p.addOther("1 argument is neither a flag nor the value of one, and nothing else is expected")
+	case others > 1:
+		p.addOther("%d arguments are neither flags nor values of flags, and nothing else is expected", others)
 	}
 	return c
 }
 
-// refuse reports the argument at which package flag has stopped, and returns how
-// many to leave out.
-func refuse(args []string, at int, flags *flag.FlagSet, p *problems) int {
-	name, dashed := strings.CutPrefix(args[at], "-")
-	name, _, hasText := strings.Cut(strings.TrimPrefix(name, "-"), "=")
-	switch {
-	case !dashed || strings.HasPrefix(name, "-") || !source.IsName(strings.ReplaceAll(name, "-", "_")):
-		p.addOther("argument number %d is no flag, and nothing else is expected", at+1)
-	case flags.Lookup(name) != nil:
-		p.addOther("the flag -%s needs a value", name)
-	default:
-		p.addOther("there is no flag -%s", name)
-		if !hasText && at+1 < len(args) && !strings.HasPrefix(args[at+1], "-") {
-			return 2 // the next is likely to be its value
+// readFlags has package cli read the flags, and returns the arguments that are left,
+// of which the first is none. Package cli stops at the first mistake, and its errors
+// repeat values, which may be secrets. So it is left none to find: no flag refuses a
+// value, and what nobody has declared is declared as well.
+func readFlags(args []string, declared []cli.Flag, unknown func(name string), p *problems) (rest []string) {
+	line := cli.Command{
+		Name:     "acs-auth-server",
+		Flags:    append(unknownFlags(args, declared, unknown), declared...),
+		HideHelp: true, Writer: io.Discard, ErrWriter: io.Discard,
+		OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
+		Action:       func(context.Context, *cli.Command) error { return nil },
+	}
+	err := line.Run(context.Background(), append([]string{line.Name}, keepEmpty(args)...))
+	if err != nil { // the one thing that is left to go wrong: the last flag has no value
+		name, _, _ := cutFlag(args[len(args)-1])
+		if named(declared, name) {
+			p.addOther("the flag -%s needs a value", name)
+		} else {
+			unknown(name)
 		}
 	}
-	return 1
+	return line.Args().Slice()
 }
 
-// declare names the flags that there are, and what each does with its value. What is
-// wrong with a value goes to p, so that package flag sees no mistake in any.
-func (c *command) declare(p *problems, add func(name string, boolean bool, take func(text string))) {
-	add("config", false, func(path string) {
-		switch {
-		case path == "":
-			p.addOther("the flag -config needs the path of a file")
-		case c.config != "" && c.config != path:
-			p.addOther("the flag -config names two files, and can name one")
-		}
-		c.config = path
-	})
-	for name, target := range map[string]*bool{
-		"help": &c.help, "h": &c.help, "version": &c.version,
-		"healthcheck": &c.healthcheck, "print-config": &c.printConfig, "dev": &c.dev,
-	} {
-		add(name, true, func(text string) {
-			on, err := strconv.ParseBool(text)
-			if err != nil {
-				p.addOther("the flag -%s must be true or false", name)
+// declare returns the flags that there are. What is wrong with a value goes to p.
+func (c *command) declare(p *problems) []cli.Flag {
+	flags := []cli.Flag{
+		&anyFlag{names: []string{"config"}, take: func(path string) {
+			switch {
+			case path == "":
+				p.addOther("the flag -config needs the path of a file")
+			case c.config != "" && c.config != path:
+				p.addOther("the flag -config names two files, and can name one")
 			}
-			*target = on
-		})
+			c.config = path
+		}},
+		toggle(&c.help, p, "help", "h"),
+		toggle(&c.version, p, "version"),
+		toggle(&c.healthcheck, p, "healthcheck"),
+		toggle(&c.printConfig, p, "print-config"),
+		toggle(&c.dev, p, "dev"),
 	}
 	for _, st := range allSettings() {
-		add(st.flag(), st.boolean, func(text string) { c.set(st, text, p) })
+		flags = append(flags, &anyFlag{names: []string{st.flag()}, boolean: st.boolean, take: func(text string) { c.set(st, text, p) }})
 	}
+	return flags
+}
+
+// toggle returns a flag that turns something on.
+func toggle(target *bool, p *problems, names ...string) cli.Flag {
+	return &anyFlag{names: names, boolean: true, take: func(text string) {
+		on, err := strconv.ParseBool(text)
+		if err != nil {
+			p.addOther("the flag -%s must be true or false", names[0])
+		}
+		*target = on
+	}}
 }
 
 // set takes in the flag of a setting.

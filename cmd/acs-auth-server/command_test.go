@@ -41,13 +41,17 @@ func TestParseArgs(t *testing.T) {
 		{"neither true nor false", []string{"-dev=maybe"}, command{}, none, []string{"the flag -dev must be true or false"}},
 		{"unknown flags", []string{"-x", "1", "-y=2", "-z", "-dev"}, command{dev: true}, none,
 			[]string{"there is no flag -x", "there is no flag -y", "there is no flag -z"}},
-		{"what is no flag", []string{"x", "-dev", "-", "--", "---dev", "-=", "-é"}, command{dev: true}, none, []string{
-			"argument number 1 is no flag, and nothing else is expected", "argument number 3 is no flag, and nothing else is expected",
-			"argument number 4 is no flag, and nothing else is expected", "argument number 5 is no flag, and nothing else is expected",
-			"argument number 6 is no flag, and nothing else is expected", "argument number 7 is no flag, and nothing else is expected"}},
-		{"mistakes after values that look like flags", []string{"-graph-scope", "-x", "---y", "-log-format", "--", "--", "-z"}, command{},
+		{"an unknown flag before what is no value", []string{"-x", "-dev", "-y", "1", "2"}, command{dev: true}, none, []string{
+			"there is no flag -x", "there is no flag -y", "1 argument is neither a flag nor the value of one, and nothing else is expected"}},
+		{"an unknown flag twice, with and without a value", []string{"-x", "1", "-x"}, command{}, none, []string{"there is no flag -x", "there is no flag -x"}},
+		{"an empty value of what is true or false", []string{"-metrics=", "-dev="}, command{}, map[string]string{"METRICS": ""}, []string{"the flag -dev must be true or false"}},
+		{"what is no flag", []string{"x", "-dev", "-", "---dev", "-=", "-é", "-1", "-port=1"}, command{dev: true}, map[string]string{"PORT": "1"},
+			[]string{"6 arguments are neither flags nor values of flags, and nothing else is expected"}},
+		{"what follows the end of the flags", []string{"-dev", "--", "-port"}, command{dev: true}, none,
+			[]string{"1 argument is neither a flag nor the value of one, and nothing else is expected"}},
+		{"mistakes after values that look like flags", []string{"-graph-scope", "-x", "---y", "-log-format", "--", "-", "-z"}, command{},
 			map[string]string{"GRAPH_SCOPE": "-x", "LOG_FORMAT": "--"},
-			[]string{"argument number 3 is no flag, and nothing else is expected", "argument number 6 is no flag, and nothing else is expected", "there is no flag -z"}},
+			[]string{"there is no flag -z", "2 arguments are neither flags nor values of flags, and nothing else is expected"}},
 		{"a secret", []string{"-azure-client-secret", "x", "-dev"}, command{dev: true}, none,
 			[]string{"there is no flag -azure-client-secret, because others can see flags: set AZURE_CLIENT_SECRET or AZURE_CLIENT_SECRET_FILE"}},
 	}
@@ -85,6 +89,10 @@ func FuzzParseArgs(f *testing.F) {
 		f.Add(seed)
 	}
 	const secret = "tops3cret"
+	needsValue := map[string]bool{"config": true}
+	for _, st := range allSettings() {
+		needsValue[st.flag()] = !st.boolean
+	}
 	f.Fuzz(func(t *testing.T, lines string) {
 		if strings.Contains(lines, secret) {
 			return
@@ -106,6 +114,9 @@ func FuzzParseArgs(f *testing.F) {
 			t.Errorf("%d problems with %d arguments", len(p.list), len(args))
 		}
 		for _, known := range p.list {
+			if name, missing := strings.CutSuffix(known.text, " needs a value"); missing && !needsValue[strings.TrimPrefix(name, "the flag -")] {
+				t.Errorf("%q: %s", args, known.text)
+			}
 			if strings.Contains(known.text, secret) {
 				t.Errorf("%q: %s", args, known.text)
 			}

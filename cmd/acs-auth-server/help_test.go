@@ -71,11 +71,13 @@ func TestHelpOfFlags(t *testing.T) {
 	for _, st := range allSettings() {
 		settings[st.flag()] = true
 	}
-	new(command).declare(new(problems), func(name string, _ bool, _ func(string)) {
-		if !settings[name] {
-			want = append(want, name)
+	for _, f := range new(command).declare(new(problems)) {
+		for _, name := range f.Names() {
+			if !settings[name] {
+				want = append(want, name)
+			}
 		}
-	})
+	}
 	slices.Sort(got)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {

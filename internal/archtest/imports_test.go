@@ -55,14 +55,14 @@ var mayImport = []struct {
 	{"internal/openapitest", []string{"docs", kin}},
 	{"internal/outbound", []string{"internal/tracing", otel}},
 	{"internal/reload", nil},
-	{"internal/source", []string{"internal/reload"}},
+	{"internal/source", []string{"internal/reload", cli}},
 	{"internal/syntax", []string{uuid}},
 	{"internal/telemetrytest", []string{otel}},
 	{"internal/tracing", []string{otel}},
 
 	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", otel, pgx, sqlite}},
 
-	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", azure, cors, grpc, msal, otel, prom, uuid, xsync}},
+	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", azure, cli, cors, grpc, msal, otel, prom, uuid, xsync}},
 	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/httpx", "internal/source", "internal/stores", "internal/syntax", azure, cli}},
 	{"examples/*", []string{"acsauth", "acsidentity", "obo", "graphmap", "sqlmap", "tablemap", "movemap", pgx, sqlite}},
 }

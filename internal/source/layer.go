@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/reload"
+	"github.com/urfave/cli/v3"
 )
 
 // A Layer is one source of settings: the flags, the environment, or a file. What an
@@ -39,67 +39,18 @@ func Environment(environ []string) Layer {
 // none, placeholder tells where something was that looks like one. A value without a
 // Text, but with a Where, is one that cannot be used: there are mistakes about it.
 func Lookup(layers []Layer, k Key) (found Value, placeholder string, mistakes []Mistake) {
+	var chain cli.ValueSourceChain
 	for _, l := range layers {
-		v, remains, wrong := l.lookup(k)
-		mistakes = append(mistakes, wrong...)
-		if v.Text != "" || v.Where != "" && len(wrong) > 0 {
-			return v, "", mistakes
-		}
-		placeholder = cmp.Or(placeholder, remains)
+		chain.Chain = append(chain.Chain, &search{Layer: l, key: k})
 	}
-	return Value{}, placeholder, mistakes
-}
-
-// lookup returns the value of a setting in the layer, as the function Lookup does
-// for all of them.
-func (l Layer) lookup(k Key) (found Value, placeholder string, mistakes []Mistake) {
-	usable := func(v Value) bool {
-		text := strings.TrimSpace(v.Text)
-		if IsPlaceholder(text) {
-			placeholder = v.Where
-			return false
-		}
-		return text != ""
+	if _, first, ok := chain.LookupWithSource(); ok {
+		s := first.(*search)
+		return s.found, "", s.mistakes
 	}
-	wrong := func(format string, args ...any) { mistakes = append(mistakes, mistake(k.Name, format, args...)) }
-	for _, name := range k.Names() {
-		v := l.value(name)
-		switch {
-		case !usable(v):
-		case found.Text == "":
-			found = v
-		case strings.TrimSpace(found.Text) != strings.TrimSpace(v.Text):
-			wrong("has two values that differ (%s, and %s): remove one of them", found.Where, v.Where)
-		}
+	for _, looked := range chain.Chain {
+		placeholder = cmp.Or(placeholder, looked.(*search).placeholder)
 	}
-	if !k.Secret {
-		found.Text = strings.TrimSpace(found.Text)
-		return found, placeholder, mistakes
-	}
-	file := l.value(k.FileName())
-	switch {
-	case !usable(file) && found.Text == "":
-		return found, placeholder, mistakes
-	case !usable(file):
-		text, err := k.Text([]byte(found.Text))
-		if err != nil {
-			wrong("cannot be used as it stands (%s): %v", found.Where, err)
-		}
-		found.Text = text
-	case found.Text != "":
-		wrong("is set (%s), and so is the file to read it from (%s): remove one of them", found.Where, file.Where)
-	default:
-		found.Where, found.File = file.Where, strings.TrimSpace(file.Text)
-		content, err := reload.Read(found.File)
-		if err == nil {
-			found.Text, err = k.Text(content)
-		}
-		if err != nil {
-			// Without its name, in case that is the secret itself.
-			wrong("cannot be read from the file that %s names: %v", k.FileName(), err)
-		}
-	}
-	return found, placeholder, mistakes
+	return Value{}, placeholder, nil
 }
 
 // value returns what the layer has under a name. A name that ends in __0 is that of a
