@@ -122,8 +122,12 @@ func inWords(err error) error {
 	return refusal(err)
 }
 
-// refusal returns err in the vocabulary of the HTTP API.
+// refusal returns err in the vocabulary of the HTTP API. None at all, or one without
+// a name, is a mistake of whoever asks.
 func refusal(err error) *Error {
+	if err == nil {
+		return internal(errors.New("there is no error to answer with"))
+	}
 	e := &Error{Err: err}
 	var known *Error
 	var failure Failure
@@ -136,7 +140,9 @@ func refusal(err error) *Error {
 	case claims != "":
 		e.Name, e.claims = "insufficient_claims", claims
 	// One that demands claims and has none would send the user to sign in for nothing.
-	case errors.As(err, &known) && known.Name != "insufficient_claims":
+	case errors.As(err, &known) && known.Name == "":
+		return internal(err)
+	case known != nil && known.Name != "insufficient_claims":
 		return known
 	case errors.Is(err, ErrMappingInvalid):
 		e.Name = "mapping_invalid"

@@ -13,7 +13,7 @@ import "time"
 //	consent_required   the user or an admin has not consented (403)
 //	invalid_assertion  the caller's token was refused (401)
 //	blocked            policy forbids this user, whatever they do (403)
-//	limit              a quota that only an operator can mend (409)
+//	limit              Microsoft Graph keeps no more open extensions on the user (409)
 //	misconfigured      our own credentials or set-up were refused (500)
 //	throttled          too many requests (429)
 //	unavailable        down, overloaded or unreachable (503)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -23,8 +24,9 @@ type HandlerConfig struct {
 	Authenticator *Authenticator
 	// Service does the work.
 	Service *Service
-	// Prefix is the path under which the endpoints are. It begins with a slash
-	// and does not end with one; "/" puts them at the root. Default: "/api".
+	// Prefix is the path under which the endpoints are: segments of letters,
+	// digits, hyphens, dots, underscores and tildes, each after a slash, such as
+	// "/teams/api"; "/" puts them at the root. Default: "/api".
 	Prefix string
 	// Timeout bounds one request. Default: 30 seconds.
 	Timeout time.Duration
@@ -57,8 +59,11 @@ type HandlerConfig struct {
 //
 //	mux.Handle("/api/", handler)
 //
-// It answers every other path under it with 404. Its error answers, status codes
-// and headers are part of its contract. A Handler is safe for concurrent use.
+// It answers every other path under it with 404; an [http.ServeMux] before it
+// redirects those that need cleaning, such as /api//user. CORS is not part of it: a
+// handler around the mux answers preflights, and exposes WWW-Authenticate,
+// Retry-After and X-Request-Id. Its error answers, status codes and headers are part
+// of its contract. Make one with [NewHandler]. A Handler is safe for concurrent use.
 type Handler struct {
 	cfg      HandlerConfig
 	routes   map[string]route
@@ -95,8 +100,8 @@ func NewHandler(cfg HandlerConfig) (*Handler, error) {
 	if cfg.Service == nil {
 		mistakes = append(mistakes, errors.New("acsauth: Service is required"))
 	}
-	if cfg.Prefix != "/" && (!strings.HasPrefix(cfg.Prefix, "/") || strings.HasSuffix(cfg.Prefix, "/")) {
-		mistakes = append(mistakes, errors.New(`acsauth: Prefix must begin with a slash and must not end with one, such as /api`))
+	if !isPlainPath(cfg.Prefix) {
+		mistakes = append(mistakes, errors.New(`acsauth: Prefix must begin with a slash and must not end with one, such as /api, and needs no escaping or cleaning`))
 	}
 	if cfg.Timeout < 0 {
 		mistakes = append(mistakes, errors.New("acsauth: Timeout must be positive"))
@@ -133,6 +138,14 @@ func NewHandler(cfg HandlerConfig) (*Handler, error) {
 	}
 	h.serve = WithRequestID(http.HandlerFunc(h.serveRoute))
 	return h, nil
+}
+
+// isPlainPath reports whether clients and muxes leave p as it is: unreserved
+// characters of RFC 3986 section 2.3, and no segment that is empty or made of dots.
+func isPlainPath(p string) bool {
+	return strings.HasPrefix(p, "/") && path.Clean(p) == p && !strings.ContainsFunc(p, func(r rune) bool {
+		return !('A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || strings.ContainsRune("/-._~", r))
+	})
 }
 
 // ServeHTTP answers a request.

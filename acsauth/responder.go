@@ -43,6 +43,10 @@ type problem struct {
 // writeError answers with err, and logs what the caller is not told.
 func (p responder) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e := refusal(err)
+	if RequestID(r.Context()) == "" { // nothing of this package is around
+		r = r.WithContext(ContextWithRequestID(r.Context(), ""))
+		w.Header().Set("X-Request-Id", RequestID(r.Context()))
+	}
 	answer := answers[e.Name]
 	message := cmp.Or(e.Message, answer.message)
 	if p.users != "" && e.advice != "" {

@@ -2,10 +2,14 @@ package acsauthtest
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -54,9 +58,10 @@ func NewCloud(t testing.TB) *Cloud {
 func (c *Cloud) HTTPClient() *http.Client { return c.cloud.HTTPClient() }
 
 // Setenv sets the environment variables with which the reference server, the
-// examples and whatever reads the same ones use this cloud. Clients that trust
-// the system's certificates trust the cloud's too, if the process has not yet
-// opened a TLS connection: Go reads SSL_CERT_FILE once.
+// examples and whatever reads the same ones use this cloud, until the test ends. So
+// long, [http.DefaultTransport], and with it every client that has none of its own,
+// trusts the cloud's certificates besides those of the system. Processes that are
+// started do so where Go reads SSL_CERT_FILE, which is not on macOS and Windows.
 func (c *Cloud) Setenv(t testing.TB) {
 	t.Helper()
 	certificates := filepath.Join(t.TempDir(), "ca.pem")
@@ -75,6 +80,35 @@ func (c *Cloud) Setenv(t testing.TB) {
 	} {
 		t.Setenv(name, value)
 	}
+	c.trust(t)
+}
+
+// trust adds the cloud's certificate authority to those of the default transport.
+func (c *Cloud) trust(t testing.TB) {
+	usual := http.DefaultTransport
+	transport, ok := usual.(*http.Transport)
+	if !ok {
+		return // the program's own: it knows what to trust
+	}
+	transport = transport.Clone()
+	if transport.TLSClientConfig == nil {
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	roots := transport.TLSClientConfig.RootCAs
+	if roots == nil {
+		var err error
+		if roots, err = x509.SystemCertPool(); err != nil {
+			roots = x509.NewCertPool() // a system without any
+		}
+	}
+	roots = roots.Clone()
+	roots.AppendCertsFromPEM(c.cloud.CAPEM())
+	transport.TLSClientConfig.RootCAs = roots
+	http.DefaultTransport = transport
+	t.Cleanup(func() {
+		http.DefaultTransport = usual
+		transport.CloseIdleConnections()
+	})
 }
 
 // AuthenticatorConfig returns the configuration of an Authenticator that accepts
@@ -106,20 +140,27 @@ func (c *Cloud) AddUser(name string) User {
 }
 
 // FailNext lets the next requests to a service, "entra", "graph" or "acs", fail
-// with an HTTP status before they have any effect.
+// with an HTTP status before they have any effect. Requests that are tried again
+// count each time. It panics if there is no such service.
 func (c *Cloud) FailNext(service string, status, times int) {
+	if !slices.Contains([]string{"entra", "graph", "acs"}, service) {
+		panic("acsauthtest: FailNext: there is no service " + strconv.Quote(service))
+	}
 	c.cloud.Inject(cloud.Fault{Op: service + ".", Status: status, Times: times})
 }
 
 // RequireConsent makes Microsoft Entra ID refuse to exchange the user's tokens,
-// because they have not consented, until allow is called.
+// because they have not consented, until allow is called. A token that was exchanged
+// before, and a mapping that [acsauth.Service] remembers, are not affected; a token
+// that was refused goes on being refused for 30 seconds after allow. So use a new
+// [Cloud.Token] after either call.
 func (c *Cloud) RequireConsent(u User) (allow func()) {
 	return c.cloud.Entra.Refuse(cloud.Refusal{User: u.ObjectID, Tenant: u.TenantID, Code: cloud.ConsentRequired})
 }
 
 // RequireClaims makes Microsoft Entra ID answer the exchange of the user's tokens
-// with a claims challenge, until allow is called. A token of
-// [Cloud.SteppedUpToken] satisfies it.
+// with a claims challenge, until allow is called, for the same tokens as
+// [Cloud.RequireConsent] does. A token of [Cloud.SteppedUpToken] satisfies it.
 func (c *Cloud) RequireClaims(u User) (allow func()) {
 	return c.cloud.Entra.Refuse(cloud.Refusal{User: u.ObjectID, Tenant: u.TenantID, Code: cloud.MFARequired, Claims: cloud.MFAClaims})
 }

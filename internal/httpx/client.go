@@ -1,6 +1,8 @@
 package httpx
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -16,11 +18,13 @@ const DefaultAttemptTimeout = 10 * time.Second
 
 // NewClient returns a client for credentials-bearing calls. It never follows a
 // redirect, which would repeat a secret to another address, and keeps enough
-// idle connections to one host for many concurrent callers. It has no overall
-// time-out: callers bound every attempt by its context.
+// idle connections to one host for many concurrent callers. It trusts whom
+// [http.DefaultTransport] trusts. It has no overall time-out: callers bound every
+// attempt by its context.
 func NewClient() *http.Client {
 	return Harden(&http.Client{Transport: &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
+		TLSClientConfig:        &tls.Config{RootCAs: usualRoots(), MinVersion: tls.VersionTLS12},
 		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           512,
@@ -30,6 +34,19 @@ func NewClient() *http.Client {
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: 256 << 10,
 	}})
+}
+
+// usualRoots returns the certificate authorities that the program has given
+// [http.DefaultTransport]. nil: the system's.
+func usualRoots() *x509.CertPool {
+	usual, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return nil
+	}
+	if config := usual.Clone().TLSClientConfig; config != nil { // the clone's: net/http may be about to fill in that of the original
+		return config.RootCAs
+	}
+	return nil
 }
 
 // Harden returns a copy of c that does not follow redirects. A nil c stands
