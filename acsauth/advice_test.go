@@ -29,7 +29,7 @@ func TestAdvice(t *testing.T) {
 			"The stored mapping of this user cannot be trusted or belongs to another ACS resource.", " DELETE %s/user removes it."},
 		{"a store's own words", serviceOver(t, s, &acsauth.Error{Name: "identity_not_mapped", Message: "Ask at the desk."}), s.auth, s.token(), "Ask at the desk.", ""},
 	} {
-		for prefix, shown := range map[string]string{"": "/api", "/": "", "/v1/calls": "/v1/calls", "/a%b": "/a%b"} {
+		for prefix, shown := range map[string]string{"": "/api", "/": "", "/v1/calls": "/v1/calls"} {
 			handler := must(t, acsauth.NewHandler, acsauth.HandlerConfig{Authenticator: failure.auth, Service: failure.service, Prefix: prefix})
 			want := failure.plain
 			if failure.advice != "" {

@@ -13,8 +13,12 @@ import (
 // contradicts itself or nobody knows what it did.
 var settling = httpx.Retry{Max: 6, Base: 200 * time.Millisecond, MaxDelay: 2 * time.Second}
 
-// cleanupTimeout bounds each of the two steps that undo a creation that failed.
-const cleanupTimeout = 4 * time.Second
+// cleanup is how long undoing a creation that failed may take: three steps, each of
+// which has a share of its own, so that none keeps the others from being tried.
+const (
+	cleanup        = 8 * time.Second
+	cleanupTimeout = cleanup / 3
+)
 
 // Create returns the user's ACS identity, and creates it if there is none: any
 // number of calls, on any number of processes, end in one identity. created tells

@@ -39,6 +39,7 @@ type userFlights struct {
 
 // A flight is one run. What it yields may be read once done is closed.
 type flight struct {
+	by   Secret // the token of whoever began it
 	done chan struct{}
 	id   string
 	err  error
@@ -52,7 +53,7 @@ func newFlights(timeout time.Duration, logger *slog.Logger) *flights {
 // the equal operation under way, in which case led is false.
 func (f *flights) do(ctx context.Context, u User, name string, operation func(context.Context) (id string, err error)) (id string, led bool, err error) {
 	for {
-		run, led, err := f.begin(ctx, u.key(), name, operation)
+		run, led, err := f.begin(ctx, u, name, operation)
 		if err != nil {
 			return "", false, err
 		}
@@ -61,8 +62,8 @@ func (f *flights) do(ctx context.Context, u User, name string, operation func(co
 		case <-ctx.Done():
 			return "", led, context.Cause(ctx)
 		}
-		// Another caller's token may be too old or too weak where ours is not.
-		if !led && isCallersOwn(run.err) && ctx.Err() == nil {
+		// Another token may be too old or too weak where ours is not.
+		if !led && isCallersOwn(run.err) && !run.by.Equal(u.Assertion) && ctx.Err() == nil {
 			continue
 		}
 		return run.id, led, run.err
@@ -81,9 +82,10 @@ func isCallersOwn(err error) bool {
 	return false
 }
 
-func (f *flights) begin(ctx context.Context, key, name string, operation func(context.Context) (string, error)) (run *flight, led bool, err error) {
+func (f *flights) begin(ctx context.Context, u User, name string, operation func(context.Context) (string, error)) (run *flight, led bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	key := u.key()
 	user := f.users[key]
 	if user != nil && user.byOp[name] != nil {
 		return user.byOp[name], false, nil
@@ -95,7 +97,7 @@ func (f *flights) begin(ctx context.Context, key, name string, operation func(co
 		user = &userFlights{turn: make(chan struct{}, 1), byOp: make(map[string]*flight)}
 		f.users[key] = user
 	}
-	run = &flight{done: make(chan struct{}), err: errEnded}
+	run = &flight{by: u.Assertion, done: make(chan struct{}), err: errEnded}
 	user.byOp[name] = run
 	user.queued++
 	f.running.Add(1)
@@ -104,9 +106,28 @@ func (f *flights) begin(ctx context.Context, key, name string, operation func(co
 		defer f.land(key, name, user, run)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.timeout)
 		defer cancel()
-		run.id, run.err = f.inTurn(ctx, user, operation)
+		run.id, run.err = f.inTurn(ctx, user, func(ctx context.Context) (string, error) {
+			if promisesNow[name] {
+				f.depart(user, name, run)
+			}
+			return operation(ctx)
+		})
 	}()
 	return run, true, nil
+}
+
+// promisesNow are the operations that promise something about the moment in which they
+// are called: that nothing is left of what there was. Who calls one joins no run that
+// has begun, for it may have done its work before.
+var promisesNow = map[string]bool{"delete": true, "revoke": true}
+
+// depart keeps others from joining a run.
+func (f *flights) depart(user *userFlights, name string, run *flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if user.byOp[name] == run {
+		delete(user.byOp, name)
+	}
 }
 
 // land takes a run out of the books, and tells those who wait for it.
@@ -143,7 +164,11 @@ func (f *flights) inTurn(ctx context.Context, user *userFlights, operation func(
 func (f *flights) close(ctx context.Context) error {
 	f.mu.Lock()
 	f.closed = true
+	idle := len(f.users) == 0
 	f.mu.Unlock()
+	if idle {
+		return nil
+	}
 	ended := make(chan struct{})
 	go func() {
 		f.running.Wait()
