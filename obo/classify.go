@@ -173,7 +173,13 @@ var (
 
 // isThrottling knows the numbers that come with names which say less: too many
 // requests of a tenant, and the same request over and over (a loop).
-func isThrottling(number int) bool { return number == 90055 || number == 50196 }
+func isThrottling(number int) bool { return number == 90055 || number == requestLoop }
+
+// requestLoop is the number of the answer to one request that comes over and over.
+const requestLoop = 50196
+
+// isLoop reports whether a throttling is about the assertion and not the tenant.
+func (e *Error) isLoop() bool { return slices.Contains(e.ErrorCodes, requestLoop) }
 
 func numbered(byKind map[string][]int) map[int]string {
 	byNumber := make(map[int]string)

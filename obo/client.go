@@ -79,7 +79,7 @@ func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) 
 		known, ok := c.cache.Get(key)
 		c.telemetry.lookup(ctx, ok)
 		if ok {
-			return known.answer()
+			return known.answer(c.now())
 		}
 	} else {
 		compact, ok := httpx.CompactClaims(claims)
@@ -90,7 +90,7 @@ func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) 
 			claims = ""
 		}
 		if known, ok := c.cache.Get(key); ok && c.now().Sub(known.since) < freshFor && (claims == "" || claims == known.claims) {
-			return known.answer()
+			return known.answer(c.now())
 		}
 		c.cache.Delete(key)
 	}
@@ -106,15 +106,13 @@ func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) 
 func (c *Client) refresh(ctx context.Context, key cacheKey, tenant, assertion, claims string) (string, error) {
 	if claims == "" {
 		if known, ok := c.cache.Get(key); ok {
-			return known.answer()
+			return known.answer(c.now())
 		}
 	}
 	// No assertion is empty, so this key is the tenant's own.
 	throttle := c.key(tenant, "")
 	if known, ok := c.cache.Get(throttle); ok {
-		stillThrottled := *known.failure
-		stillThrottled.RetryAfter = known.until.Sub(c.now())
-		return "", &stillThrottled
+		return known.answer(c.now())
 	}
 
 	var granted grant
@@ -134,6 +132,9 @@ func (c *Client) refresh(ctx context.Context, key cacheKey, tenant, assertion, c
 		remember(key, item{token: granted.token, claims: claims, since: now}, int64(len(granted.token)+len(claims)), until)
 		return granted.token, nil
 	case failure.Kind == httpx.KindThrottled && failure.RetryAfter > 0:
+		if failure.isLoop() {
+			throttle = key
+		}
 		until := now.Add(failure.RetryAfter)
 		c.cache.Put(throttle, item{failure: failure, until: until}, failure.size(), until)
 	case failure.lasting():
@@ -150,14 +151,19 @@ type item struct {
 	failure *Error
 	claims  string // that were sent for it
 	since   time.Time
-	until   time.Time // of a throttled tenant: when it may be asked again
+	until   time.Time // of a throttling: when Entra may be asked again
 }
 
-func (i item) answer() (string, error) {
-	if i.failure != nil {
+func (i item) answer(now time.Time) (string, error) {
+	switch {
+	case i.failure == nil:
+		return i.token, nil
+	case i.until.IsZero():
 		return "", i.failure
 	}
-	return i.token, nil
+	still := *i.failure
+	still.RetryAfter = i.until.Sub(now)
+	return "", &still
 }
 
 // key identifies what an exchange depends on. It is a hash so that the cache

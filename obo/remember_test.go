@@ -3,6 +3,7 @@ package obo_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -127,6 +128,37 @@ func TestThrottlingHoldsForTheTenant(t *testing.T) {
 			entra.wantCount(4)
 		})
 	}
+}
+
+// A loop is about one token: whoever else is in the tenant is served.
+func TestLoopHoldsForTheToken(t *testing.T) {
+	t.Parallel()
+	entra := newEntra(t)
+	entra.instead = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+		if n == 0 {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Retry-After", "60")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"invalid_grant","error_codes":[50196]}`)
+		}
+		return n == 0
+	}
+	clock := newClock()
+	cfg := entra.start()
+	cfg.Now = clock.now
+	client := mustNew(t, cfg)
+	ada := entra.assertion("ada", time.Hour)
+	for _, wait := range []time.Duration{time.Minute, 50 * time.Second} {
+		if e := failure(t, t.Context(), client, ada, ""); e.Kind != "throttled" || e.RetryDelay() != wait {
+			t.Errorf("error = %v, retry after %v, want %v", e, e.RetryDelay(), wait)
+		}
+		clock.advance(10 * time.Second)
+	}
+	entra.wantCount(1)
+	mustToken(t, client, entra.assertion("grace", time.Hour), "")
+	clock.advance(time.Minute)
+	mustToken(t, client, ada, "")
+	entra.wantCount(3)
 }
 
 func TestShortThrottlingIsWaitedFor(t *testing.T) {
