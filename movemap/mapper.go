@@ -57,12 +57,21 @@ func (m *mapper) move(ctx context.Context, u acsauth.User, lookup func(context.C
 	}
 	switch err := m.to.Create(ctx, u, old); {
 	case err == nil:
-		return old, nil
+		return m.confirm(ctx, u, old)
 	case errors.Is(err, acsauth.ErrAlreadyMapped):
 		return lookup(ctx, u)
 	default:
 		return "", err
 	}
+}
+
+// confirm takes back a mapping that has moved while it was being deleted: that began
+// in the old store.
+func (m *mapper) confirm(ctx context.Context, u acsauth.User, acsID string) (string, error) {
+	if _, err := m.from.Lookup(ctx, u); errors.Is(err, acsauth.ErrNotMapped) {
+		return "", errors.Join(err, m.to.Delete(ctx, u, acsID))
+	}
+	return acsID, nil
 }
 
 // Create implements [acsauth.IdentityMapper]. The new store is the arbiter, once

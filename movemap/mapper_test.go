@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
@@ -128,6 +129,41 @@ func TestDelete(t *testing.T) {
 }
 
 // An invalid mapping in the old store is neither moved nor overwritten.
+// An interrupted store lets something happen after it has looked.
+type interrupted struct {
+	acsauth.MemoryMapper
+	once      sync.Once
+	meanwhile func()
+}
+
+func (s *interrupted) Lookup(ctx context.Context, u acsauth.User) (string, error) {
+	acsID, err := s.MemoryMapper.Lookup(ctx, u)
+	if err == nil {
+		s.once.Do(s.meanwhile)
+	}
+	return acsID, err
+}
+
+// What is deleted while it moves does not come back.
+func TestDeleteWhileMoving(t *testing.T) {
+	t.Parallel()
+	from := new(interrupted)
+	m := compose(t, from, new(acsauth.MemoryMapper))
+	if err := from.Create(t.Context(), ada, "8:acs:x"); err != nil {
+		t.Fatal(err)
+	}
+	from.meanwhile = func() {
+		if err := m.Delete(t.Context(), ada, "8:acs:x"); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, when := range []string{"then", "later"} {
+		if acsID, err := m.Lookup(t.Context(), ada); !errors.Is(err, acsauth.ErrNotMapped) {
+			t.Errorf("%s: %q, %v", when, acsID, err)
+		}
+	}
+}
+
 func TestInvalid(t *testing.T) {
 	t.Parallel()
 	to := new(acsauth.MemoryMapper)
