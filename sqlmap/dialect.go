@@ -72,8 +72,9 @@ var dialects = map[Dialect]dialect{
 		name:   "PostgreSQL",
 		steps:  []string{postgres1},
 		exists: `SELECT to_regclass('acsauth_schema') IS NOT NULL`,
-		// The number means nothing, except to those who use it, too.
-		begin: `BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7017846573424665700)`,
+		// The number means nothing, except to those who use it, too. Whoever waits for
+		// them may take longer than a statement usually may.
+		begin: `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 60000; SELECT pg_advisory_xact_lock(7017846573424665700)`,
 		time:  func(t time.Time) any { return t },
 
 		answers: postgresAnswers,

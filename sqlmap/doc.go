@@ -32,7 +32,10 @@
 //   - connect_timeout=5 (seconds).
 //
 // Behind a proxy that shares connections between transactions, such as PgBouncer,
-// prepared statements can be lost: pgx has default_query_exec_mode=exec for that.
+// prepared statements can be lost: pgx has default_query_exec_mode=exec for that. It
+// also refuses statement_timeout, which then belongs to the role (ALTER ROLE server SET
+// statement_timeout = 5000). The server and acsauth set it, unless the address has it
+// empty: ?statement_timeout=&default_query_exec_mode=exec.
 //
 // [Mapper.Migrate] creates the tables acsauth_mappings, acsauth_journal and
 // acsauth_schema, for which its role needs CREATE on the schema. An administrator

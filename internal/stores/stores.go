@@ -134,7 +134,10 @@ func openPostgres(address string, o Options) (*Store, error) {
 	}
 	// A statement whose caller has given up must not take effect much later, after
 	// the caller has undone what it might have done.
-	if _, set := config.RuntimeParams["statement_timeout"]; !set {
+	switch value, set := config.RuntimeParams["statement_timeout"]; {
+	case set && value == "": // PgBouncer refuses it, so that the role has to have one
+		delete(config.RuntimeParams, "statement_timeout")
+	case !set:
 		timeout := cmp.Or(o.Timeout, sqlmap.DefaultTimeout)
 		config.RuntimeParams["statement_timeout"] = strconv.FormatInt(timeout.Milliseconds(), 10)
 	}
