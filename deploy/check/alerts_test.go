@@ -80,11 +80,11 @@ func TestAlertsFire(t *testing.T) {
 		},
 		"AcsAuthServerErrors": {
 			[]string{requests + `ok"} 0+60x90`, requests + `missing_token"} 0+60x90`, requests + `upstream_timeout"} 0+3x90`},
-			[]string{requests + `ok"} 0+60x90`, requests + `upstream_timeout"} 0+3x90`, requests + `internal"} 0+3x90`},
+			[]string{requests + `ok"} 0+60x90`, requests + `missing_token"} 0+1500x90`, requests + `upstream_timeout"} 0+3x90`, requests + `internal"} 0+3x90`},
 		},
 		"AcsAuthCallersGiveUp": {
 			[]string{requests + `ok"} 0+60x90`, requests + `client_closed"} 0+12x90`},
-			[]string{requests + `ok"} 0+60x90`, requests + `client_closed"} 0+18x90`},
+			[]string{requests + `ok"} 0+60x90`, requests + `not_found"} 0+1500x90`, requests + `client_closed"} 0+18x90`},
 		},
 		"AcsAuthServerMisconfigured": {
 			[]string{requests + `ok"} 0+60x90`, requests + `server_misconfigured"} 5x58 stale _x11 5x20`}, // long ago, with a gap
