@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
@@ -80,7 +81,7 @@ func entraSettings() []setting {
 		},
 		{
 			name:      "AZURE_AUTHORITY_HOST",
-			aliases:   []string{"AzureActiveDirectory__Instance"},
+			aliases:   source.AuthorityHost.Aliases,
 			azure:     true,
 			otherwise: "that of AZURE_CLOUD",
 			example:   acsauth.DefaultAuthorityHost,

@@ -1,17 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
-
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
@@ -31,7 +26,9 @@ file of --config:
   ACS_CONNECTION_STRING    the ACS resource, which is part of every key,
   ACS_ENDPOINT             or its address, to sign in with Microsoft Entra ID as az, a
                            managed identity or the AZURE_* variables can
-  ACS_ENTRA_SCOPE          scope of that sign-in, outside the public cloud
+  ACS_ENTRA_SCOPE          scope of that sign-in, outside the public cloud, which
+  AZURE_CLOUD              names (usgov or china), or
+  AZURE_AUTHORITY_HOST     by the address of its Microsoft Entra ID
   ACS_RESOURCE_ID          immutable id of the resource, which its identities carry
 
 MAPPING_STORE_FILE and ACS_CONNECTION_STRING_FILE can name files to read these two from.`
@@ -141,9 +138,9 @@ func (t *tool) identities(f *finding) *acsidentity.Client {
 		ConnectionString: f.value(source.ACSConnectionString), Endpoint: f.value(source.ACSEndpoint),
 		HTTPClient: t.httpClient, Logger: slog.New(slog.DiscardHandler),
 	}
-	scope := f.value(source.ACSEntraScope)
+	entra := f.entra()
 	switch {
-	case f.has(source.ACSConnectionString) || f.has(source.ACSEndpoint):
+	case f.has(source.ACSConnectionString) || f.has(source.ACSEndpoint) || entra == nil:
 		return nil
 	case cfg.ConnectionString == "" && cfg.Endpoint == "":
 		f.wrong(source.ACSConnectionString, "is not set, nor is ACS_ENDPOINT: one of them must name the ACS resource")
@@ -152,12 +149,16 @@ func (t *tool) identities(f *finding) *acsidentity.Client {
 		f.wrong(source.ACSEndpoint, "is set, and so is ACS_CONNECTION_STRING: remove one of them")
 		return nil
 	case cfg.Endpoint != "":
-		credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Transport: newTransport(t.httpClient)}})
+		if entra.scope == "" {
+			f.wrong(source.ACSEntraScope, "is missing: outside the public cloud ACS_ENDPOINT needs it")
+			return nil
+		}
+		credential, err := entra.credential(t.httpClient)
 		if err != nil {
 			f.wrong(source.ACSEndpoint, "needs a way to sign in to Microsoft Entra ID: %v", err)
 			return nil
 		}
-		cfg.Credential = acsidentity.BearerToken(signIn(credential, cmp.Or(scope, acsidentity.EntraScope)))
+		cfg.Credential = acsidentity.BearerToken(signIn(credential, entra.scope))
 	}
 	client, err := acsidentity.New(cfg)
 	if err != nil {
@@ -167,14 +168,6 @@ func (t *tool) identities(f *finding) *acsidentity.Client {
 		return nil
 	}
 	return client
-}
-
-// signIn gets tokens for ACS the way az, a managed identity or the environment can.
-func signIn(credential azcore.TokenCredential, scope string) func(context.Context) (string, error) {
-	return func(ctx context.Context) (string, error) {
-		token, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
-		return token.Token, err
-	}
 }
 
 // service returns the service that works on the store as a server does.

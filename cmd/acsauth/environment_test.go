@@ -74,6 +74,14 @@ func TestWrongSettings(t *testing.T) {
 			map[string]string{"ACS_CONNECTION_STRING": resource, "ACS_ENDPOINT": "https://fabrikam.communication.azure.com"},
 			[]string{"ACS_ENDPOINT is set, and so is ACS_CONNECTION_STRING: remove one of them", noStore},
 		},
+		"a cloud that there is not": {
+			map[string]string{"ACS_ENDPOINT": "https://fabrikam.communication.azure.com", "AZURE_CLOUD": "m4rs", "AZURE_AUTHORITY_HOST": "m4rs"},
+			[]string{"AZURE_CLOUD must be one of public, usgov, china", "AZURE_AUTHORITY_HOST has no host; an absolute URL such as https://example.com is needed", noStore},
+		},
+		"another cloud without a scope": {
+			map[string]string{"ACS_ENDPOINT": "https://fabrikam.communication.azure.com", "AZURE_CLOUD": "usgov"},
+			[]string{"ACS_ENTRA_SCOPE is missing: outside the public cloud ACS_ENDPOINT needs it", noStore},
+		},
 		"the secret where its file belongs": {
 			map[string]string{"MAPPING_STORE_FILE": "postgres://a:" + password + "@db/m", "ACS_CONNECTION_STRING_FILE": resource},
 			[]string{unreadable("ACS_CONNECTION_STRING", gone), unreadable("MAPPING_STORE", gone)},

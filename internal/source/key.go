@@ -23,6 +23,8 @@ var (
 	ACSEndpoint   = Key{Name: "ACS_ENDPOINT"}
 	ACSEntraScope = Key{Name: "ACS_ENTRA_SCOPE"}
 	ACSResourceID = Key{Name: "ACS_RESOURCE_ID"}
+	AzureCloud    = Key{Name: "AZURE_CLOUD"}
+	AuthorityHost = Key{Name: "AZURE_AUTHORITY_HOST", Aliases: []string{"AzureActiveDirectory__Instance"}}
 )
 
 // FileName returns the name under which a file is named that holds the value of a
