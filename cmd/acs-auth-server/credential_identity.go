@@ -59,7 +59,9 @@ func (m *managedIdentity) tokensFor(resource string, s *settings, around surroun
 		timeout: s.upstreamTimeout,
 		logger:  around.logger,
 		acquire: func(ctx context.Context) (appToken, error) {
-			result, err := m.client.AcquireToken(ctx, resource)
+			// Given claims, MSAL leaves its own cache aside, and does nothing else. That
+			// cache would answer until five minutes before a token expires.
+			result, err := m.client.AcquireToken(ctx, resource, managedidentity.WithClaims("{}"))
 			var failed *signInError
 			var refused msalerrors.CallErr
 			switch {

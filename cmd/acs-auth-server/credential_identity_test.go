@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
@@ -121,6 +123,39 @@ func TestManagedIdentity(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A managed identity's token is renewed when half of its life is left, as MSAL says, or a
+// quarter, and not only in its last minutes, in which the platform may be down.
+func TestManagedIdentityRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, err := cloud.Start(cloud.Config{InProcess: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		c.Entra.SetTokenLifetime(24 * time.Hour)
+		id := c.Machine.Assign(cloud.ManagedIdentity{})
+		p := new(problems)
+		s := load(cloudLayers(c, "ACS_CONNECTION_STRING=", "AZURE_CLIENT_SECRET=", "ACS_ENDPOINT="+c.ACS.URL,
+			"MANAGED_IDENTITY_CLIENT_ID="+id.ClientID, "ACS_CREDENTIAL=managed-identity"), true, p)
+		around := surroundings{client: &http.Client{Transport: reroute{c}}, logger: slog.New(slog.DiscardHandler)}
+		_, forACS := chooseCredentials(s, around, p)
+		tokens := newSignIn(s, forACS, around, p)
+		if p.any() {
+			t.Fatal(p.list)
+		}
+		for began := time.Now(); time.Since(began) < 20*time.Hour; time.Sleep(time.Minute) {
+			if _, err := tokens.token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		if n := c.CallCount(cloud.OpIdentityToken); n != 2 {
+			t.Errorf("the platform was asked for %d tokens in 20 hours, want 2", n)
+		}
+	})
 }
 
 func TestManagedIdentityFails(t *testing.T) {

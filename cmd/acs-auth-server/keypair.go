@@ -27,6 +27,7 @@ type keyPair struct {
 	inUse  atomic.Pointer[tls.Certificate]
 
 	mu         sync.Mutex // of who looks at the files
+	warned     time.Time  // when the dates were last looked at
 	triedChain *chain     // what was last put together, whether that was of use or not
 	triedKey   *crypto.Signer
 }
@@ -87,19 +88,25 @@ func (k *keyPair) current(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		case k.inUse.Load() != before:
 			k.logger.Info("the TLS certificate has been replaced", "expires", k.inUse.Load().Leaf.NotAfter)
 			k.warnOfDates(context.Background())
+		case time.Since(k.warned) >= warnEvery:
+			k.warnOfDates(context.Background())
 		}
 	}
 	return k.inUse.Load(), nil
 }
 
+// warnEvery is how often the dates are looked at while there are handshakes.
+const warnEvery = 24 * time.Hour
+
 // warnOfDates logs that the certificate in use is not valid now, or will not be for
 // much longer: that the last tenth of its life has begun, before which whoever renews
-// certificates does so.
+// certificates does so. The lock is held, or nobody else knows of k yet.
 func (k *keyPair) warnOfDates(ctx context.Context) {
 	if k == nil {
 		return
 	}
 	leaf, now := k.inUse.Load().Leaf, time.Now()
+	k.warned = now
 	switch life, left := leaf.NotAfter.Sub(leaf.NotBefore), leaf.NotAfter.Sub(now); {
 	case left < 0:
 		k.logger.WarnContext(ctx, "the TLS certificate has expired", "expires", leaf.NotAfter)

@@ -296,6 +296,29 @@ func TestCertificateDates(t *testing.T) {
 	}
 }
 
+// A certificate that nobody replaces is spoken of once a day, from the last tenth of its
+// life on.
+func TestCertificateGrowsOld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		certificate, key, _ := newServerCert(t, time.Now().Add(23*time.Hour))
+		environ, _, _ := keyPairFiles(t, certificate, key)
+		log := newOutput()
+		p := new(problems)
+		k := openKeyPair(load([]source.Layer{source.Environment(environ)}, false, p), surroundings{logger: slog.New(slog.NewJSONHandler(log, nil))}, p)
+		k.warnOfDates(t.Context())
+		for range 72 {
+			time.Sleep(time.Hour)
+			if _, err := k.current(nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(logLines(t, log.String(), "the TLS certificate has expired")); n != 3 {
+			t.Errorf("%d warnings in three days, want 3:\n%s", n, log)
+		}
+	})
+}
+
 // wantWarning checks which warning about a certificate is in a log, if any is.
 func wantWarning(t *testing.T, log, want string) {
 	t.Helper()

@@ -21,6 +21,9 @@ const (
 	// read or write one request. Both deadlines count from its beginning, and
 	// reaching either of them cancels the request.
 	slack = 10 * time.Second
+	// lastAnswers is how long before the end of SHUTDOWN_TIMEOUT requests that are
+	// still under way are given up, so that they are answered and not cut off.
+	lastAnswers = 2 * time.Second
 )
 
 // A server serves the API and the operational endpoints.
@@ -88,6 +91,8 @@ func (s *server) serve(listener net.Listener) error {
 	// Requests and key refreshes go on while the server is ending.
 	background, cut := context.WithCancel(context.WithoutCancel(s.ending))
 	defer cut()
+	requests, giveUp := context.WithCancel(background)
+	defer giveUp()
 	web := &http.Server{
 		Handler:                      s.handler(),
 		DisableGeneralOptionsHandler: true,
@@ -97,7 +102,7 @@ func (s *server) serve(listener net.Listener) error {
 		IdleTimeout:                  2 * time.Minute,
 		MaxHeaderBytes:               maxHeaderBytes,
 		ErrorLog:                     newHTTPLog(s.logger),
-		BaseContext:                  func(net.Listener) context.Context { return background },
+		BaseContext:                  func(net.Listener) context.Context { return requests },
 	}
 
 	group, ctx := errgroup.WithContext(background)
@@ -130,9 +135,9 @@ func (s *server) serve(listener net.Listener) error {
 		defer cut()
 		select {
 		case <-s.ending.Done():
-			return s.end(ctx, web)
+			return s.end(ctx, web, giveUp)
 		case <-ctx.Done(): // accepting connections has failed
-			return s.close(ctx, web, s.settings.shutdownTimeout)
+			return s.close(ctx, web, giveUp, s.settings.shutdownTimeout)
 		}
 	})
 	return group.Wait()
@@ -141,7 +146,7 @@ func (s *server) serve(listener net.Listener) error {
 // end ends the server gracefully: it goes on serving for a while, so that load
 // balancers can notice that it is not ready any more, and then finishes what has
 // begun.
-func (s *server) end(ctx context.Context, web *http.Server) error {
+func (s *server) end(ctx context.Context, web *http.Server, giveUp func()) error {
 	s.logger.InfoContext(ctx, "shutting down", "delay", s.settings.shutdownDelay.String(), "timeout", s.settings.shutdownTimeout.String())
 	timer := time.NewTimer(s.settings.shutdownDelay)
 	defer timer.Stop()
@@ -149,17 +154,24 @@ func (s *server) end(ctx context.Context, web *http.Server) error {
 	case <-timer.C:
 	case <-ctx.Done(): // accepting connections has failed
 	}
-	return s.close(ctx, web, s.settings.shutdownTimeout-s.settings.shutdownDelay)
+	return s.close(ctx, web, giveUp, s.settings.shutdownTimeout-s.settings.shutdownDelay)
 }
 
 // close finishes requests under way, and operations whose callers have gone away, and
 // then sends what there is to tell of them.
-func (s *server) close(ctx context.Context, web *http.Server, timeout time.Duration) error {
+func (s *server) close(ctx context.Context, web *http.Server, giveUp func(), timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	defer s.telemetry.end(ctx)
 	var mishaps []error
-	if err := web.Shutdown(ctx); err != nil {
+	inTime, enough := context.WithTimeout(ctx, timeout-lastAnswers)
+	defer enough()
+	err := web.Shutdown(inTime)
+	if err != nil {
+		giveUp()
+		err = web.Shutdown(ctx)
+	}
+	if err != nil {
 		_ = web.Close() // what is left is cut off
 		mishaps = append(mishaps, fmt.Errorf("requests were cut off, because they did not end within SHUTDOWN_TIMEOUT: %w", err))
 	}

@@ -196,20 +196,18 @@ func TestShutdownTimeout(t *testing.T) {
 	held := make(chan struct{})
 	defer c.Inject(cloud.Fault{Op: cloud.OpACSCreate, Times: 1, Do: func() { close(held) }, Hang: true})()
 	r := startAgainst(t, c, func(s *settings) { s.shutdownTimeout = time.Millisecond })
-	cut := make(chan error, 1)
+	left := make(chan struct{})
 	go func() {
-		_, err := try(t.Context(), "POST", r.url+"/api/user", bearer(token))
-		cut <- err
+		_, _ = try(t.Context(), "POST", r.url+"/api/user", bearer(token)) // answered or cut off, as it happens
+		close(left)
 	}()
 	<-held
 	r.end()
 	if status := r.wait(t); status != exitFailure {
 		t.Errorf("exit status %d", status)
 	}
-	r.stderr.line(t, "requests were cut off, because they did not end within SHUTDOWN_TIMEOUT")
-	if err := <-cut; err == nil {
-		t.Error("the request was answered")
-	}
+	r.stderr.line(t, "operations did not end within SHUTDOWN_TIMEOUT")
+	<-left
 }
 
 func TestAddressInUse(t *testing.T) {

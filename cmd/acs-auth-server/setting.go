@@ -228,7 +228,7 @@ func byteSize(field func(*settings) *int64, atLeast int64) func(*settings, strin
 		digits := strings.TrimRight(value, "KMGiB")
 		n, err := strconv.ParseInt(digits, 10, 64)
 		unit, known := units[value[len(digits):]]
-		if err != nil || !known || n > math.MaxInt64/unit || n*unit < atLeast {
+		if err != nil || !known || n < 0 || n > math.MaxInt64/unit || n*unit < atLeast {
 			return fmt.Errorf("must be a number of bytes such as 268435456, 256MiB or 1GiB, at least %d", atLeast)
 		}
 		*field(s) = n * unit

@@ -88,7 +88,7 @@ var table = []row{
 	{"MAX_CONCURRENT_REQUESTS", func(s *settings) any { return s.maxRequests }, 4096, "10", 10, []string{"m4lformed", "0"}},
 	{"MAX_CONCURRENT_PER_UPSTREAM", func(s *settings) any { return s.maxPerUpstream }, 256, "10", 10, []string{"m4lformed", "0"}},
 	{"CACHE_MAX_ENTRIES", func(s *settings) any { return s.cacheMaxEntries }, 100_000, "5000", 5000, []string{"m4lformed", "15", "-1", "1e6"}},
-	{"CACHE_MAX_BYTES", func(s *settings) any { return s.cacheMaxBytes }, int64(256 << 20), "1GiB", int64(1 << 30), []string{"m4lformed", "1", "1MB", "KiB", "-1MiB", "9999999999GiB", "1MiBMiB"}},
+	{"CACHE_MAX_BYTES", func(s *settings) any { return s.cacheMaxBytes }, int64(256 << 20), "1GiB", int64(1 << 30), []string{"m4lformed", "1", "1MB", "KiB", "-1MiB", "9999999999GiB", "-17179869183GiB", "1MiBMiB"}},
 	{"REQUEST_TIMEOUT", func(s *settings) any { return s.requestTimeout }, 30 * time.Second, "1m", time.Minute, []string{"m4lformed", "0", "-1s"}},
 	{"UPSTREAM_TIMEOUT", func(s *settings) any { return s.upstreamTimeout }, 10 * time.Second, "3s", 3 * time.Second, []string{"m4lformed", "0"}},
 	{"LOG_LEVEL", func(s *settings) any { return s.logLevel }, slog.LevelInfo, "debug", slog.LevelDebug, []string{"m4lformed", "INFO"}},

@@ -152,7 +152,7 @@ func unanswered(ctx context.Context, who string, err error) error {
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
 		return &signInError{kind: httpx.KindTimeout, text: who + " did not answer in time"}
 	}
-	return &signInError{kind: httpx.KindUnavailable, text: who + " cannot be reached"}
+	return &signInError{kind: httpx.KindUnavailable, text: fmt.Sprintf("%s cannot be reached: %v", who, httpx.ConnectionCause(err))}
 }
 
 // refused reads an error answer (RFC 6749 section 5.2, and Microsoft's codes).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -49,7 +50,13 @@ func (a *appTokens) token(ctx context.Context) (string, error) {
 	if good && !due {
 		return held.text, nil
 	}
-	ch := a.flight.DoChan("", func() (any, error) {
+	ch := a.flight.DoChan("", func() (token any, err error) {
+		defer func() { // package singleflight would end the process, and print the value
+			if p := recover(); p != nil {
+				a.logger.ErrorContext(ctx, "getting a token has panicked", "panic", httpx.PanicText(p), "stack", string(debug.Stack()))
+				err = &signInError{kind: httpx.KindUnusable, text: "getting a token of " + a.of + " panicked"}
+			}
+		}()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.timeout)
 		defer cancel()
 		return a.update(ctx)

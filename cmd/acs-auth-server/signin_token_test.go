@@ -244,3 +244,19 @@ func TestUnanswered(t *testing.T) {
 		}
 	}
 }
+
+// A panic is the caller's error, and neither the end of the server nor a line with what
+// it was about.
+func TestTokenPanics(t *testing.T) {
+	t.Parallel()
+	log := newOutput()
+	tokens := &appTokens{of: "the app", timeout: time.Second, logger: slog.New(slog.NewJSONHandler(log, nil)),
+		acquire: func(context.Context) (appToken, error) { panic("tops3cret") }}
+	var said *signInError
+	if _, err := tokens.token(t.Context()); !errors.As(err, &said) || said.FailureKind() != httpx.KindUnusable {
+		t.Errorf("error %v", err)
+	}
+	if lines := logLines(t, log.String(), "getting a token has panicked"); len(lines) != 1 || strings.Contains(log.String(), "tops3cret") {
+		t.Errorf("the log:\n%s", log)
+	}
+}
