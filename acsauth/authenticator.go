@@ -57,14 +57,15 @@ type AuthenticatorConfig struct {
 	// Default: 5 minutes.
 	ClockSkew time.Duration
 	// Realm names the protected space in WWW-Authenticate headers. It must not
-	// hold quotes, backslashes, commas or percent signs. Default: "acs".
+	// hold quotes, backslashes, commas, percent signs or anything but ASCII.
+	// Default: "acs".
 	Realm string
 	// DebugErrors adds the chain of causes to error answers: the texts of this
 	// module's own errors, which hold no secrets, and of others the type. For
 	// development only: it tells callers what is behind the API.
 	DebugErrors bool
-	// HTTPClient fetches the signing keys. It follows no redirects. Default: a
-	// client of this module's own.
+	// HTTPClient fetches the signing keys. It is copied, and the copy follows no
+	// redirects. Default: a client of this module's own.
 	HTTPClient *http.Client
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
@@ -194,7 +195,8 @@ func (a *Authenticator) Ready() error { return a.keys.ready() }
 
 // Verify checks an access token and returns its user. The error is an [*Error]:
 // invalid_token, user_token_required, client_not_allowed, insufficient_scope, or
-// keys_unavailable.
+// keys_unavailable. It asks nobody while there are keys that it can use, or else waits
+// up to 3 seconds for those that are being fetched.
 func (a *Authenticator) Verify(ctx context.Context, token string) (u User, err error) {
 	check := a.checks.begin(ctx, "")
 	err = errPanicked

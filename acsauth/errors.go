@@ -14,8 +14,13 @@ import (
 // errors.As and decide by Name. It wraps its cause, so that errors.Is finds
 // [ErrNotMapped], and errors.As what the store or ACS said.
 type Error struct {
-	// Name is the stable name of the refusal: "missing_token",
-	// "identity_not_mapped", … (docs/endpoints.md lists them all).
+	// Name is the stable name of the refusal: invalid_request, invalid_teams_token,
+	// missing_token, invalid_token, insufficient_claims, insufficient_scope,
+	// user_token_required, client_not_allowed, consent_required, access_blocked,
+	// teams_user_mismatch, identity_not_mapped, not_found, method_not_allowed,
+	// extension_limit, mapping_invalid, rate_limited, internal, server_misconfigured,
+	// upstream_error, keys_unavailable, upstream_unavailable, overloaded or
+	// upstream_timeout. docs/endpoints.md in the module explains them.
 	Name string
 	// Message is for a person. It never holds a token or a secret. In the answer of
 	// a [Handler] the endpoint that helps may follow it.

@@ -45,8 +45,10 @@ type HandlerConfig struct {
 	// Logger gets the panics of requests. Default: slog.Default().
 	Logger *slog.Logger
 	// Observe, if not nil, is called once for each request after its answer has
-	// been written, for an access log or the like: with its user, the zero User
-	// if nobody knows, and the error in the answer, nil if it succeeded. ctx is
+	// been written, for an access log or the like, by any number of requests at once,
+	// each of which waits for it: with its user, the zero User if nobody knows, and
+	// the error in the answer, nil if it succeeded (compare it before it becomes an
+	// error, which would not be nil). ctx is
 	// that of the request, with its id ([RequestID]), its span and whatever an
 	// outer handler has put into it; if it was canceled, the client hung up.
 	Observe func(ctx context.Context, u User, err *Error)

@@ -22,21 +22,26 @@ var (
 // An IdentityMapper remembers which ACS identity belongs to which user: the
 // store of [Service]. Implementations must be safe for concurrent use, and must
 // tell users apart by tenant id and object id together (and by ACS resource,
-// where several share a store).
+// where several share a store). Ids and identities are whatever text the caller has:
+// a store keeps them byte for byte, or refuses to create the mapping, with
+// ErrNotStored. Who has created a mapping finds it at once. A ctx that has ended is
+// an error, which no other error stands for.
 //
 // The package acsauthtest has a conformance suite, TestMapper, which proves an
 // implementation right. An error that implements [Failure] decides the HTTP
-// answer; any other error than those named here is answered 502.
+// answer; any other error than those named here is answered 502, and one of ctx 504.
 type IdentityMapper interface {
 	// Lookup returns the mapped ACS identity. The error wraps ErrNotMapped if
-	// there is none (empty, null and non-string values count as none), and
-	// ErrMappingInvalid if what is stored must not be trusted.
+	// there is none, which is what Create can fill (so that an empty value counts as
+	// none where Create replaces it), and ErrMappingInvalid if what is stored must
+	// not be trusted.
 	Lookup(ctx context.Context, u User) (acsID string, err error)
 
 	// Create maps u to acsID and never replaces a mapping; mapping u again to
 	// the same acsID succeeds. The error wraps ErrAlreadyMapped if another
-	// identity is mapped, and ErrNotStored if the mapping was certainly not
-	// written; any other error means that nobody knows.
+	// identity is mapped, or what is stored is invalid, and ErrNotStored if the
+	// mapping was certainly not written, as one with an empty acsID; any other
+	// error means that nobody knows.
 	Create(ctx context.Context, u User, acsID string) error
 
 	// Delete removes the mapping if it still maps u to acsID or, with acsID

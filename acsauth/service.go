@@ -74,8 +74,11 @@ type ServiceConfig struct {
 //
 // What it cannot do for a user it says with an [*Error], which wraps what the store
 // or ACS said: one of the errors that [IdentityMapper] documents, a [Failure], an
-// [*acsidentity.Error]. [Authenticator.WriteError] answers them all. A [User] without
-// a tenant or object id is refused (internal), and never served.
+// [*acsidentity.Error]. [Authenticator.WriteError] answers them all. Its Name is
+// mapping_invalid if the mapped identity belongs to another ACS resource, of which
+// there is no other sign. It wraps ctx's error if that ended first, while what has begun
+// goes on. A [User] without a tenant or object id is refused (internal), and never
+// served. Make one with [NewService].
 type Service struct {
 	cfg        ServiceConfig
 	store      *store
@@ -146,7 +149,8 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 }
 
 // Close waits until every operation under way has ended, or for ctx to end, whose
-// cause it then returns; new ones that could change something are refused. A
+// cause it then returns; new ones that could change something are refused with
+// overloaded. A
 // process that ends without it can leave identities behind that nobody knows.
 func (s *Service) Close(ctx context.Context) error {
 	s.metrics.end()

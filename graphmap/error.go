@@ -96,7 +96,8 @@ func (e *Error) advice() string {
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// FailureKind implements acsauth.Failure.
+// FailureKind implements acsauth.Failure: claims_challenge, limit, misconfigured,
+// throttled, unavailable, overloaded, timeout or unusable.
 func (e *Error) FailureKind() string {
 	if e.kind == "" {
 		return httpx.KindUnusable

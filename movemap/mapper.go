@@ -21,7 +21,9 @@ type Config struct {
 }
 
 // New returns a store made of two. It is safe for concurrent use if both of them
-// are, and does no I/O. Its errors are those of the stores.
+// are, and does no I/O. Its errors are those of the stores. As long as the old one
+// fails, or has a mapping that is invalid, nothing can be looked up or created for
+// users who have not moved. Deletions begin in the old store.
 func New(cfg Config) (acsauth.IdentityMapper, error) {
 	var mistakes []error
 	if cfg.From == nil {

@@ -55,7 +55,8 @@ func (e *Error) Error() string {
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// FailureKind implements [acsauth.Failure].
+// FailureKind implements [acsauth.Failure]: misconfigured, timeout, unavailable or
+// unusable.
 func (e *Error) FailureKind() string { return e.kind }
 
 // The kinds of failure that there are, as [acsauth.Failure] names them.

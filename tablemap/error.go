@@ -90,7 +90,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // RetryDelay returns RetryAfter.
 func (e *Error) RetryDelay() time.Duration { return e.RetryAfter }
 
-// FailureKind implements acsauth.Failure.
+// FailureKind implements acsauth.Failure: misconfigured, throttled, unavailable,
+// overloaded, timeout or unusable.
 func (e *Error) FailureKind() string {
 	if e.kind == "" {
 		return httpx.KindUnusable

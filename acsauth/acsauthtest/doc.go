@@ -12,7 +12,7 @@
 //	request.Header.Set("Authorization", "Bearer "+cloud.Token(cloud.AddUser("Ada")))
 //
 // [TestTokens] proves that a handler lets in whoever has a good token, and nobody
-// else: over two hundred tokens and headers, each with the answer that it deserves.
+// else: over 250 tokens and headers, each with the answer that it deserves.
 // [Cloud.Tokens] returns them, for servers that are tested in another way.
 // [TestMapper] proves that an acsauth.IdentityMapper of your own keeps the contract.
 //

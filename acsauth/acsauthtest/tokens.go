@@ -17,7 +17,7 @@ type TokenCase struct {
 	Error         string   // the name in the refusal, such as "invalid_token"; "" if it must get through
 }
 
-// Tokens returns tokens of u, over two hundred. Some are odd, but good; most are
+// Tokens returns tokens of u, over 250. Some are odd, but good; most are
 // bad, each in one respect only: but for that, they would be good. A few cases are
 // about the Authorization header itself.
 //

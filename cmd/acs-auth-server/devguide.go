@@ -63,8 +63,9 @@ func (g guide) write(w io.Writer) error {
 	say("export TEAMS_TOKEN=%s", quote(g.teamsToken))
 	say(`%s %s/api/token/teams -H "Authorization: Bearer $TOKEN" -H "teams-user-aad-token: $TEAMS_TOKEN"`, curl, g.url)
 
-	say("\n# With these, the examples use the same cloud, and so does a second server:")
-	say("#   acs-auth-server -listen-addr 127.0.0.1:5001")
+	say("\n# With these, the examples use the same cloud, and so does a second server with")
+	say("# -listen-addr 127.0.0.1:5001 in place of -dev (not on macOS and Windows, where Go")
+	say("# does not read SSL_CERT_FILE).")
 	for _, name := range exported {
 		say("export %s=%s", name, quote(g.azure.Values[name].Text))
 	}
