@@ -2,8 +2,8 @@ package acsauth_test
 
 import (
 	"context"
-	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,30 +84,44 @@ func TestDeleteJoinsNoneThatHasBegun(t *testing.T) {
 	})
 }
 
-// A refused token is exchanged once for all requests that carry it at the same time.
-func TestOneExchangeForOneRefusedToken(t *testing.T) {
-	t.Parallel()
-	s := newSystem(t)
-	s.want(404, "GET", "/api/user")
-	fresh := s.replica()
-	s.ResetCalls()
-	const callers = 20
-	var waiting sync.WaitGroup
-	waiting.Add(callers)
-	s.Inject(cloud.Fault{Op: cloud.OpEntraToken, Do: waiting.Wait, Status: 400,
-		Header: http.Header{"Content-Type": {"application/json"}}, Body: `{"error":"invalid_grant","error_codes":[50173]}`})
-	var all sync.WaitGroup
-	for range callers {
-		all.Go(func() {
-			waiting.Done()
-			fresh.want(401, "POST", "/api/user")
-		})
-	}
-	all.Wait()
-	// Who came only after the answer asked the store, which remembers the refusal.
-	if n := s.CallCount(cloud.OpEntraToken); n != 1 {
-		t.Errorf("%d exchanges, want 1", n)
-	}
+// A refusingStore refuses everybody's token, each time that it may answer.
+type refusingStore struct {
+	acsauth.MemoryMapper
+	asked  atomic.Int32
+	answer chan struct{}
+}
+
+func (s *refusingStore) Lookup(context.Context, acsauth.User) (string, error) {
+	s.asked.Add(1)
+	<-s.answer
+	return "", &acsauth.Error{Name: "invalid_token"}
+}
+
+// A refusal of a token is one for all requests that carry it at the same time. Who has
+// another token tries that.
+func TestRefusalsAreShared(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud.Cloud, _ *acsauth.Authenticator) {
+		store := &refusingStore{answer: make(chan struct{})}
+		s := newMemoryService(t, c, store)
+		var all sync.WaitGroup
+		for i := range 20 {
+			u := ada
+			u.Assertion = acsauth.NewSecret([]string{"one", "other"}[i/10])
+			all.Go(func() {
+				_, _, err := s.Create(t.Context(), u)
+				wantRefusal(t, err, "invalid_token", "")
+			})
+			synctest.Wait()
+		}
+		for want := int32(1); want <= 2; want++ {
+			if n := store.asked.Load(); n != want {
+				t.Errorf("the store was asked %d times, want %d", n, want)
+			}
+			store.answer <- struct{}{}
+			synctest.Wait()
+		}
+		all.Wait()
+	})
 }
 
 // A stuckStore answers nothing but lookups, until whoever asks gives up.
