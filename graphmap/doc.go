@@ -49,6 +49,12 @@
 // The user's token is sent to the configured address and nowhere else; redirects
 // are not followed. Errors and logs hold no tokens, keys or text of Graph's.
 //
+// # Time
+//
+// A request that may be repeated is sent up to three times, half a second and a second
+// apart or as Graph asks, if that is no more than five seconds. Each attempt has
+// Config.AttemptTimeout, and ctx bounds the call.
+//
 // # What Graph cannot do
 //
 // Graph creates an extension only if there is none of its name, which makes
