@@ -13,6 +13,7 @@ type anyFlag struct {
 
 	names   []string
 	boolean bool // it needs no value, and then has the value "true"
+	refuses bool // take refuses every value
 	take    func(text string)
 }
 
@@ -29,7 +30,7 @@ func (f *anyFlag) Set(_, text string) error {
 func unknownFlags(args []string, declared []cli.Flag, report func(name string)) (flags []cli.Flag) {
 	for i, arg := range args {
 		name, hasText, ok := cutFlag(arg)
-		if !ok || named(declared, name) || named(flags, name) {
+		if !ok || find(declared, name) != nil || find(flags, name) != nil {
 			continue
 		}
 		// What follows is likely to be its value.
@@ -39,9 +40,14 @@ func unknownFlags(args []string, declared []cli.Flag, report func(name string)) 
 	return flags
 }
 
-// named reports whether one of the flags has a name.
-func named(flags []cli.Flag, name string) bool {
-	return slices.ContainsFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+// find returns the flag of a name, nil if there is none.
+func find(flags []cli.Flag, name string) *anyFlag {
+	for _, f := range flags {
+		if slices.Contains(f.Names(), name) {
+			return f.(*anyFlag)
+		}
+	}
+	return nil
 }
 
 // cutFlag returns the name of the flag that package cli takes arg for, if it does.

@@ -32,7 +32,8 @@ func parseArgs(args []string, p *problems) command {
 		p.addOther("there is no flag -%s", name)
 	}
 	for len(args) > 0 {
-		if args = readFlags(args, declared, unknown, p); len(args) > 0 {
+		args = readFlags(args, declared, unknown, p)
+		for first := true; len(args) > 0 && (first || !strings.HasPrefix(args[0], "-")); first = false {
 			others++
 			args = args[1:]
 		}
@@ -61,10 +62,13 @@ func readFlags(args []string, declared []cli.Flag, unknown func(name string), p 
 	err := line.Run(context.Background(), append([]string{line.Name}, keepEmpty(args)...))
 	if err != nil { // the one thing that is left to go wrong: the last flag has no value
 		name, _, _ := cutFlag(args[len(args)-1])
-		if named(declared, name) {
-			p.addOther("the flag -%s needs a value", name)
-		} else {
+		switch f := find(declared, name); {
+		case f == nil:
 			unknown(name)
+		case f.refuses:
+			f.take("")
+		default:
+			p.addOther("the flag -%s needs a value", name)
 		}
 	}
 	return line.Args().Slice()
@@ -89,7 +93,7 @@ func (c *command) declare(p *problems) []cli.Flag {
 		toggle(&c.dev, p, "dev"),
 	}
 	for _, st := range allSettings() {
-		flags = append(flags, &anyFlag{names: []string{st.flag()}, boolean: st.boolean, take: func(text string) { c.set(st, text, p) }})
+		flags = append(flags, &anyFlag{names: []string{st.flag()}, boolean: st.boolean, refuses: st.secret, take: func(text string) { c.set(st, text, p) }})
 	}
 	return flags
 }

@@ -52,6 +52,8 @@ func TestParseArgs(t *testing.T) {
 		{"mistakes after values that look like flags", []string{"-graph-scope", "-x", "---y", "-log-format", "--", "-", "-z"}, command{},
 			map[string]string{"GRAPH_SCOPE": "-x", "LOG_FORMAT": "--"},
 			[]string{"there is no flag -z", "2 arguments are neither flags nor values of flags, and nothing else is expected"}},
+		{"a secret without a value", []string{"-dev", "-mapping-store"}, command{dev: true}, none,
+			[]string{"there is no flag -mapping-store, because others can see flags: set MAPPING_STORE or MAPPING_STORE_FILE"}},
 		{"a secret", []string{"-azure-client-secret", "x", "-dev"}, command{dev: true}, none,
 			[]string{"there is no flag -azure-client-secret, because others can see flags: set AZURE_CLIENT_SECRET or AZURE_CLIENT_SECRET_FILE"}},
 	}
