@@ -19,65 +19,68 @@ type command struct {
 }
 
 // parseArgs reads the command line. Of arguments, only the names of flags are
-// repeated in what it reports.
+// repeated in what it reports. Package cli stops at the first mistake, and its errors
+// and traces repeat values, which may be secrets: so it gets the flags that there are,
+// with their values, and nothing else.
 func parseArgs(args []string, p *problems) command {
 	c := command{flags: source.Layer{Name: "flags", Values: make(map[string]source.Value)}}
-	declared := c.declare(p)
-	others := 0
-	unknown := func(name string) {
-		if !source.IsName(strings.ReplaceAll(name, "-", "_")) || strings.HasPrefix(name, "-") { // it may be anything
-			others++
-			return
-		}
-		p.addOther("there is no flag -%s", name)
+	line := cli.Command{
+		Name: "acs-auth-server", HideHelp: true, ErrWriter: io.Discard,
+		Action: func(context.Context, *cli.Command) error { return nil },
 	}
-	for len(args) > 0 {
-		args = readFlags(args, declared, unknown, p)
-		for first := true; len(args) > 0 && (first || !strings.HasPrefix(args[0], "-")); first = false {
-			others++
-			args = args[1:]
+	byName := make(map[string]*anyFlag)
+	for _, f := range c.declare(p) {
+		line.Flags = append(line.Flags, f)
+		for _, name := range f.names {
+			byName[name] = f
 		}
 	}
-	switch {
-	case others == 1:
-		p.addOther("1 argument is neither a flag nor the value of one, and nothing else is expected")
-	case others > 1:
-		p.addOther("%d arguments are neither flags nor values of flags, and nothing else is expected", others)
+	known := []string{line.Name}
+	for at := 0; at < len(args); at++ {
+		name, hasText, ok := cutFlag(args[at])
+		f, next := byName[name], at+1
+		valueFollows := !hasText && next < len(args)
+		switch {
+		case !ok:
+			p.addOther("argument number %d is no flag, and nothing else is expected", at+1)
+		case f == nil:
+			p.addOther("there is no flag -%s", name)
+			if valueFollows && !strings.HasPrefix(args[next], "-") {
+				at = next // likely its value
+			}
+		case f.instead != "":
+			p.addOther("there is no flag -%s, because others can see flags: set %s", name, f.instead)
+			if valueFollows {
+				at = next
+			}
+		case f.boolean || hasText:
+			known = append(known, keepEmpty(args[at]))
+			if valueFollows && isBool(args[next]) {
+				p.addOther("the value of -%s must follow an equals sign: -%[1]s=%s", name, strings.ToLower(args[next]))
+				at = next
+			}
+		case !valueFollows:
+			p.addOther("the flag -%s needs a value", name)
+		default:
+			known = append(known, args[at], args[next])
+			at = next
+		}
+	}
+	if err := line.Run(context.Background(), known); err != nil {
+		panic("package cli refuses what it knows") // without the error, which has values in it
 	}
 	return c
 }
 
-// readFlags has package cli read the flags, and returns the arguments that are left,
-// of which the first is none. Package cli stops at the first mistake, and its errors
-// repeat values, which may be secrets. So it is left none to find: no flag refuses a
-// value, and what nobody has declared is declared as well.
-func readFlags(args []string, declared []cli.Flag, unknown func(name string), p *problems) (rest []string) {
-	line := cli.Command{
-		Name:     "acs-auth-server",
-		Flags:    append(unknownFlags(args, declared, unknown), declared...),
-		HideHelp: true, Writer: io.Discard, ErrWriter: io.Discard,
-		OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
-		Action:       func(context.Context, *cli.Command) error { return nil },
-	}
-	err := line.Run(context.Background(), append([]string{line.Name}, keepEmpty(args)...))
-	if err != nil { // the one thing that is left to go wrong: the last flag has no value
-		name, _, _ := cutFlag(args[len(args)-1])
-		switch f := find(declared, name); {
-		case f == nil:
-			unknown(name)
-		case f.refuses:
-			f.take("")
-		default:
-			p.addOther("the flag -%s needs a value", name)
-		}
-	}
-	return line.Args().Slice()
+func isBool(text string) bool {
+	_, err := strconv.ParseBool(text)
+	return err == nil
 }
 
 // declare returns the flags that there are. What is wrong with a value goes to p.
-func (c *command) declare(p *problems) []cli.Flag {
-	flags := []cli.Flag{
-		&anyFlag{names: []string{"config"}, take: func(path string) {
+func (c *command) declare(p *problems) []*anyFlag {
+	flags := []*anyFlag{
+		{names: []string{"config"}, take: func(path string) {
 			switch {
 			case path == "":
 				p.addOther("the flag -config needs the path of a file")
@@ -93,13 +96,17 @@ func (c *command) declare(p *problems) []cli.Flag {
 		toggle(&c.dev, p, "dev"),
 	}
 	for _, st := range allSettings() {
-		flags = append(flags, &anyFlag{names: []string{st.flag()}, boolean: st.boolean, refuses: st.secret, take: func(text string) { c.set(st, text, p) }})
+		f := &anyFlag{names: []string{st.flag()}, boolean: st.boolean, take: func(text string) { c.set(st, text, p) }}
+		if st.secret {
+			f.instead = st.name + " or " + st.key().FileName()
+		}
+		flags = append(flags, f)
 	}
 	return flags
 }
 
 // toggle returns a flag that turns something on.
-func toggle(target *bool, p *problems, names ...string) cli.Flag {
+func toggle(target *bool, p *problems, names ...string) *anyFlag {
 	return &anyFlag{names: names, boolean: true, take: func(text string) {
 		on, err := strconv.ParseBool(text)
 		if err != nil {
@@ -112,10 +119,6 @@ func toggle(target *bool, p *problems, names ...string) cli.Flag {
 // set takes in the flag of a setting.
 func (c *command) set(st setting, text string, p *problems) {
 	where := "flag -" + st.flag()
-	if st.secret {
-		p.addOther("there is no %s, because others can see flags: set %s or %s", where, st.name, st.key().FileName())
-		return
-	}
 	if before, again := c.flags.Values[st.name]; again && before.Text != text {
 		p.addFirst(st.name, "has two values that differ (%s, twice): remove one of them", where)
 	}

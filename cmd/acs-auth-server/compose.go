@@ -57,8 +57,12 @@ func compose(s *settings, around surroundings, p *problems) parts {
 	case storeGraph:
 		mapper = newGraphMapper(s, forOBO, around, p)
 	default:
-		if identities != nil && !p.has("MAPPING_STORE") {
-			made.database = openDatabase(s, identities.Host(), around, p)
+		resource := "unknown" // then nothing starts, but the address is looked at
+		if identities != nil {
+			resource = identities.Host()
+		}
+		if !p.has("MAPPING_STORE") {
+			made.database = openDatabase(s, resource, around, p)
 		}
 		if made.database != nil {
 			mapper = made.database.Mapper
@@ -191,12 +195,14 @@ func newGraphMapper(s *settings, c *credential, around surroundings, p *problems
 
 // newTokens returns what exchanges users' tokens for Graph's, or nil.
 func newTokens(s *settings, c *credential, around surroundings, p *problems) *obo.Client {
-	if c == nil {
-		return nil // reported already
+	var proof obo.Credential // none: reported already, unlike what else may be wrong
+	setting := ""
+	if c != nil {
+		proof, setting = c.forOBO(), c.setting
 	}
 	tokens, err := obo.New(obo.Config{
 		ClientID:        s.clientID,
-		Credential:      c.forOBO(),
+		Credential:      proof,
 		AuthorityHost:   s.authorityHost,
 		Scopes:          []string{s.graphScope},
 		HTTPClient:      around.limited(s.maxPerUpstream),
@@ -210,7 +216,7 @@ func newTokens(s *settings, c *credential, around surroundings, p *problems) *ob
 	if err != nil {
 		p.blame(err, map[string]string{
 			"ClientID":      "AZURE_CLIENT_ID",
-			"Credential":    c.setting,
+			"Credential":    setting,
 			"AuthorityHost": "AZURE_AUTHORITY_HOST",
 			"Scopes[0]":     "GRAPH_SCOPE",
 			"Timeout":       "UPSTREAM_TIMEOUT",

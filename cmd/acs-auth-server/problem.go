@@ -59,9 +59,7 @@ func (p *problems) addOther(text string, args ...any) {
 // take takes in what was found to be wrong elsewhere.
 func (p *problems) take(mistakes []source.Mistake) {
 	for _, m := range mistakes {
-		if m.Name == "" || !p.has(m.Name) {
-			p.list = append(p.list, problem{m.Name, m.Text})
-		}
+		p.list = append(p.list, problem{m.Name, m.Text})
 	}
 }
 

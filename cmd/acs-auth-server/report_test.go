@@ -32,7 +32,7 @@ func TestReport(t *testing.T) {
 
   there is no flag -frobnicate
 
-  1 argument is neither a flag nor the value of one, and nothing else is expected
+  argument number 8 is no flag, and nothing else is expected
 
   FILE: line 6: not of the form NAME=value
 
