@@ -98,7 +98,9 @@ func dropAzure(env *source.Layer) (names []string) {
 	isAzure := azureNames()
 	for _, name := range slices.Sorted(maps.Keys(env.Values)) {
 		if isAzure(name) {
-			names = append(names, name)
+			if env.Values[name].IsSet() {
+				names = append(names, name)
+			}
 			delete(env.Values, name)
 		}
 	}
@@ -109,7 +111,7 @@ func dropAzure(env *source.Layer) (names []string) {
 func refuseAzure(l source.Layer, p *problems) {
 	isAzure := azureNames()
 	for _, name := range slices.Sorted(maps.Keys(l.Values)) {
-		if isAzure(name) {
+		if isAzure(name) && l.Values[name].IsSet() {
 			p.addOther("%s (%s) cannot be used with -dev, which has a cloud of its own", name, l.Values[name].Where)
 			delete(l.Values, name)
 		}

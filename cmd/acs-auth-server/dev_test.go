@@ -134,6 +134,7 @@ func TestDevRefuses(t *testing.T) {
 		{"Azure settings as flags", []string{"-azure-tenant-id", guid1}, nil, "AZURE_TENANT_ID (flag -azure-tenant-id) cannot be used with -dev"},
 		{"Azure settings in the file", []string{"-config", file}, nil, "AZURE_CLIENT_ID (" + file + ", line 1) cannot be used with -dev"},
 		{"an address that others reach", []string{"-listen-addr", "0.0.0.0:0"}, nil, "LISTEN_ADDR must be a loopback address with -dev"},
+		{"operators elsewhere", []string{"-admin-addr", "0.0.0.0:0"}, nil, "ADMIN_ADDR must be a loopback address with -dev"},
 		{"every address", nil, []string{"LISTEN_ADDR=:0"}, "LISTEN_ADDR must be a loopback address with -dev"},
 	}
 	for _, test := range tests {

@@ -26,10 +26,11 @@ Usage:
   -help, -h       print this
 
 Settings, with the names of their environment variables, which the file uses too,
-and their flags: -flag VALUE, -flag=VALUE, or -flag alone for true. A flag beats the
-environment, which beats the file, which beats the default. Secrets have no flag:
-NAME_FILE names a file that holds the value. What is empty, or a placeholder such as
-<your_client_id>, counts as not set. Durations are written 30s, 2m or 1h30m.
+and their flags: -flag VALUE or -flag=VALUE; of those that are true or false, -flag
+or -flag=false. A flag beats the environment, which beats the file, which beats the
+default. Secrets have no flag: NAME_FILE names a file that holds the value. What is
+empty, or a placeholder such as <your_client_id>, counts as not set. Durations are
+written 30s, 2m or 1h30m.
 `)
 	for _, g := range groups() {
 		fmt.Fprintf(w, "\n%s\n", g.title)

@@ -77,7 +77,7 @@ func (s *settings) showOTel(b *strings.Builder, p *problems) {
 			line = hidden + ": something is wrong with it"
 		case strings.HasSuffix(name, "_HEADERS"):
 			line = hidden // they hold keys
-		case looksSecret(text):
+		case looksSecret(text) || secretName.MatchString(name):
 			line = hidden + ": it looks as if it held a secret"
 		case strings.ContainsFunc(text, unicode.IsControl):
 			line = hidden + ": no line can hold it"
@@ -140,8 +140,12 @@ func (s *settings) showSecret(st setting, o origin, hidden func(why string) stri
 }
 
 // secretLike is what a secret looks like where none belongs: an address with user
-// information, a part of a connection string or a query, a private key.
-var secretLike = regexp.MustCompile(`(?i)-----BEGIN|//[^/\s]*@|(key|secret|password|pwd|sig|signature|token)\s*=`)
+// information, a part of a connection string or a query, a private key, a secret of
+// Microsoft Entra ID's, a token.
+var secretLike = regexp.MustCompile(`(?i)-----BEGIN|//[^/\s]*@|(key|secret|password|pwd|sig|signature|token)\s*=|\dQ~|\beyJ[\w-]+\.`)
+
+// secretName is how the names of variables end that hold secrets.
+var secretName = regexp.MustCompile(`_(PASSWORD|SECRET|TOKEN|API_KEY)$`)
 
 func looksSecret(text string) bool { return secretLike.MatchString(text) }
 

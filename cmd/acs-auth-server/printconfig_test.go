@@ -280,7 +280,7 @@ func TestPrintConfigOfAuditLog(t *testing.T) {
 func TestPrintConfigOfOTel(t *testing.T) {
 	t.Parallel()
 	all, order, status, stdout, _ := printed(t, nil, with(enough, "OTEL_SERVICE_NAME=acs", "OTEL_EXPORTER_OTLP_TRACES_HEADERS=api-key=tops3cret",
-		"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318/?sig=tops3cret", "OTEL_TRACES_SAMPLER=tops3cret", "OTEL_RESOURCE_ATTRIBUTES="))
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318/?sig=tops3cret", "OTEL_TRACES_SAMPLER=tops3cret", "OTEL_RESOURCE_ATTRIBUTES=", "OTEL_VENDOR_API_TOKEN=tops3cret"))
 	if status != exitSettings || strings.Contains(stdout, "tops3cret") {
 		t.Errorf("exit status %d:\n%s", status, stdout)
 	}
@@ -289,6 +289,7 @@ func TestPrintConfigOfOTel(t *testing.T) {
 		{"# OTEL_EXPORTER_OTLP_TRACES_HEADERS is set, and not shown", "environment variable OTEL_EXPORTER_OTLP_TRACES_HEADERS"},
 		{"#OTEL_SERVICE_NAME=acs", "environment variable OTEL_SERVICE_NAME"},
 		{"# OTEL_TRACES_SAMPLER is set, and not shown: something is wrong with it", "environment variable OTEL_TRACES_SAMPLER"},
+		{"# OTEL_VENDOR_API_TOKEN is set, and not shown: it looks as if it held a secret", "environment variable OTEL_VENDOR_API_TOKEN"},
 	}
 	var got []shown
 	for _, name := range order[len(allSettings()):] {

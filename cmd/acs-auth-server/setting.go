@@ -158,6 +158,9 @@ func boolean(field func(*settings) *bool) func(*settings, string) error {
 	}
 }
 
+// longest is the longest duration. Durations are added up.
+const longest = 365 * 24 * time.Hour
+
 func duration(field func(*settings) *time.Duration, atLeast time.Duration) func(*settings, string) error {
 	return func(s *settings, value string) error {
 		d, err := time.ParseDuration(value)
@@ -168,6 +171,8 @@ func duration(field func(*settings) *time.Duration, atLeast time.Duration) func(
 			return errors.New("must not be negative")
 		case d < atLeast:
 			return fmt.Errorf("must be at least %s", atLeast)
+		case d > longest:
+			return errors.New("must be at most 8760h, which is a year")
 		}
 		*field(s) = d
 		return nil

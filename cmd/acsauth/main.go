@@ -76,7 +76,7 @@ func (t *tool) command() *cli.Command {
 		Usage:                 "look after the mapping stores of acs-auth-server",
 		Version:               version(),
 		Description:           "It works on the store of a server, and on the mappings of one ACS resource in it." + settingsHelp,
-		Flags:                 []cli.Flag{&cli.StringFlag{Name: "config", Usage: "find settings in this `FILE` too, as the server does; the environment beats it"}},
+		Flags:                 []cli.Flag{&cli.StringFlag{Name: "config", OnlyOnce: true, Validator: needsPath, Usage: "find settings in this `FILE` too, as the server does; the environment beats it"}},
 		EnableShellCompletion: true,
 		Reader:                t.stdin,
 		Writer:                t.stdout,
@@ -143,4 +143,12 @@ func (w *checkedWriter) Write(b []byte) (int, error) {
 		w.err = err
 	}
 	return n, err
+}
+
+// needsPath refuses what a variable leaves that is not set: nobody meant no file.
+func needsPath(path string) error {
+	if path == "" {
+		return errors.New("it needs the path of a file")
+	}
+	return nil
 }

@@ -197,6 +197,8 @@ func TestUsage(t *testing.T) {
 		{"import mappings.jsonl", "import takes no arguments, besides flags"},
 		{"import --frob", "flag provided but not defined: -frob"},
 		{"export --config no/such.env", "the file of -config cannot be read: no such file or directory"},
+		{"export --config=", "--config cannot have the value that it has; see --help"},
+		{"export --config a --config b", "--config cannot have the value that it has; see --help"},
 		{"import --input", "flag needs an argument: --input"},
 		{"import --input no/such.jsonl", "the file of --input cannot be read: no such file or directory"},
 	} {

@@ -53,6 +53,7 @@ func TestFileForm(t *testing.T) {
 		{"no line goes on in the next", "A=1\\\nB='2\n'\n", map[string]string{"A": "1\\ @1", "B": "'2 @2"}, []string{"FILE: line 3: not of the form NAME=value"}},
 		{"as Windows writes it", "A=1\r\nB=2\r\n", map[string]string{"A": "1 @1", "B": "2 @2"}, nil},
 		{"a duplicate", "A=1\nA=1\n", map[string]string{"A": "1 @1"}, []string{"FILE: line 2: A is in line 1 already"}},
+		{"a key of 64 bytes in place of a name", strings.Repeat("A", 86) + "==\n" + strings.Repeat("A", 86) + "==\n", map[string]string{strings.Repeat("A", 86): "= @1"}, []string{"FILE: line 2: the same name is in line 1 already"}},
 		{"a key in place of a name, twice", key1 + "\n" + key1 + "\n", map[string]string{strings.TrimRight(key1, "="): " @1"}, []string{"FILE: line 2: the same name is in line 1 already"}},
 		{"no name", "=1\nA\nexport B=2\nC-D=3\n", map[string]string{}, []string{"FILE: line 1: not of the form NAME=value", "FILE: line 2: not of the form NAME=value",
 			"FILE: line 3: not of the form NAME=value", "FILE: line 4: not of the form NAME=value"}},

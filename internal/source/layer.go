@@ -23,6 +23,12 @@ type Value struct {
 	File        string // that a secret was read from; "": none
 }
 
+// IsSet reports whether v is a value, and neither empty nor a placeholder.
+func (v Value) IsSet() bool {
+	text := strings.TrimSpace(v.Text)
+	return text != "" && !IsPlaceholder(text)
+}
+
 // Environment is the layer of the process's environment, given as os.Environ
 // returns it.
 func Environment(environ []string) Layer {
@@ -54,7 +60,7 @@ func Lookup(layers []Layer, k Key) (found Value, placeholder string, mistakes []
 }
 
 // value returns what the layer has under a name. A name that ends in __0 is that of a
-// list, whose entries are numbered.
+// list, whose entries are numbered. Those that are not set do not count.
 func (l Layer) value(name string) Value {
 	list, numbered := strings.CutSuffix(name, "__0")
 	if !numbered {
@@ -63,15 +69,22 @@ func (l Layer) value(name string) Value {
 	entries := make(map[int]Value)
 	for name, entry := range l.Values {
 		digits, ok := strings.CutPrefix(name, list+"__")
-		if i, err := strconv.Atoi(digits); ok && err == nil && strconv.Itoa(i) == digits {
+		if i, err := strconv.Atoi(digits); ok && err == nil && i >= 0 && strconv.Itoa(i) == digits {
 			entries[i] = entry
 		}
 	}
-	var found Value
+	var found, unset Value
 	var texts []string
 	for _, i := range slices.Sorted(maps.Keys(entries)) { // gaps are no mistake in .NET
+		if !entries[i].IsSet() {
+			unset = entries[i]
+			continue
+		}
 		texts = append(texts, strings.TrimSpace(entries[i].Text))
 		found.Where = cmp.Or(found.Where, entries[i].Where)
+	}
+	if len(texts) == 0 {
+		return unset
 	}
 	found.Text = strings.Join(texts, ",")
 	return found

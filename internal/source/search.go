@@ -73,12 +73,10 @@ func (s *search) findSecret() {
 
 // usable reports whether a layer's entry is a value, and notes a placeholder.
 func (s *search) usable(v Value) bool {
-	text := strings.TrimSpace(v.Text)
-	if IsPlaceholder(text) {
+	if IsPlaceholder(strings.TrimSpace(v.Text)) {
 		s.placeholder = v.Where
-		return false
 	}
-	return text != ""
+	return v.IsSet()
 }
 
 func (s *search) wrong(format string, args ...any) {

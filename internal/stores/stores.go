@@ -165,7 +165,7 @@ func openTables(connectionString string, o Options) (*Store, error) {
 		MeterProvider: o.MeterProvider, TracerProvider: o.TracerProvider,
 	})
 	if err != nil { // in the words of a Config
-		return nil, errors.New("is of no use: " + strings.TrimPrefix(err.Error(), "tablemap: Config.Account: "))
+		return nil, errors.New("is of no use: " + strings.NewReplacer("tablemap: Config.Account: ", "", "\n", "; ").Replace(err.Error()))
 	}
 	return &Store{Mapper: m, prepare: m.CreateTable, close: func() error { return nil }}, nil
 }
