@@ -144,9 +144,9 @@ func refusal(err error) *Error {
 	// Claims win over every other reading: they are what the user can act on.
 	case claims != "":
 		e.Name, e.claims = "insufficient_claims", claims
-	// One that demands claims and has none would send the user to sign in for nothing.
 	case errors.As(err, &known) && known.Name == "":
 		return internal(err)
+	// One that demands claims and has none would send the user to sign in for nothing.
 	case known != nil && known.Name != "insufficient_claims":
 		return known
 	case errors.Is(err, ErrMappingInvalid):

@@ -24,8 +24,8 @@ var (
 // tell users apart by tenant id and object id together (and by ACS resource,
 // where several share a store). Ids and identities are whatever text the caller has:
 // a store keeps them byte for byte, or refuses to create the mapping, with
-// ErrNotStored. Who has created a mapping finds it at once. A ctx that has ended is
-// an error, which no other error stands for.
+// ErrNotStored. Who has created a mapping finds it at once. A call whose ctx has
+// ended fails, and not with ErrNotMapped.
 //
 // The package acsauthtest has a conformance suite, TestMapper, which proves an
 // implementation right. An error that implements [Failure] decides the HTTP

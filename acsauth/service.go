@@ -150,8 +150,8 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 
 // Close waits until every operation under way has ended, or for ctx to end, whose
 // cause it then returns; new ones that could change something are refused with
-// overloaded. A
-// process that ends without it can leave identities behind that nobody knows.
+// overloaded. A process that ends without it can leave identities behind that nobody
+// knows.
 func (s *Service) Close(ctx context.Context) error {
 	s.metrics.end()
 	return s.flights.close(ctx)
