@@ -51,8 +51,9 @@ func TestClientAssertion(t *testing.T) {
 		return federated, nil
 	})
 	client := mustNew(t, cfg)
+	ada := entra.assertion("ada", time.Hour) // a later one expires later, and is another
 	for range 2 {
-		mustToken(t, client, entra.assertion("ada", time.Hour), "")
+		mustToken(t, client, ada, "")
 	}
 	if calls.Load() != 1 {
 		t.Errorf("the function was called %d times for one exchange", calls.Load())
