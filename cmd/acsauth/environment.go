@@ -138,9 +138,8 @@ func (t *tool) identities(f *finding) *acsidentity.Client {
 		ConnectionString: f.value(source.ACSConnectionString), Endpoint: f.value(source.ACSEndpoint),
 		HTTPClient: t.httpClient, Logger: slog.New(slog.DiscardHandler),
 	}
-	entra := f.entra()
 	switch {
-	case f.has(source.ACSConnectionString) || f.has(source.ACSEndpoint) || entra == nil:
+	case f.has(source.ACSConnectionString) || f.has(source.ACSEndpoint):
 		return nil
 	case cfg.ConnectionString == "" && cfg.Endpoint == "":
 		f.wrong(source.ACSConnectionString, "is not set, nor is ACS_ENDPOINT: one of them must name the ACS resource")
@@ -149,8 +148,8 @@ func (t *tool) identities(f *finding) *acsidentity.Client {
 		f.wrong(source.ACSEndpoint, "is set, and so is ACS_CONNECTION_STRING: remove one of them")
 		return nil
 	case cfg.Endpoint != "":
-		if entra.scope == "" {
-			f.wrong(source.ACSEntraScope, "is missing: outside the public cloud ACS_ENDPOINT needs it")
+		entra := f.entra()
+		if entra == nil {
 			return nil
 		}
 		credential, err := entra.credential(t.httpClient)

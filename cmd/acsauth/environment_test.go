@@ -167,6 +167,7 @@ func TestWhereSettingsComeFrom(t *testing.T) {
 		"the server's file":  {nil, []string{"--config", config}},
 		"the environment before the file": {map[string]string{"MAPPING_STORE": store},
 			[]string{"--config", write("MAPPING_STORE=sqlite:/no/such/file\nACS_CONNECTION_STRING=" + acs)}},
+		"what only a sign-in needs":         {map[string]string{"MAPPING_STORE": store, "ACS_CONNECTION_STRING": acs, "AZURE_CLOUD": "mars", "AZURE_AUTHORITY_HOST": "mars"}, nil},
 		"a placeholder that does not count": {map[string]string{"MAPPING_STORE": store, "ACS_CONNECTION_STRING": acs, "ACS_ENDPOINT": "<your_endpoint>"}, nil},
 	} {
 		if r := runIn(w, test.env, "", append([]string{"export"}, test.args...)...); r.Status != exitOK || r.Stderr != "3 mappings exported\n" {

@@ -16,10 +16,7 @@ import (
 )
 
 // An entra is where to sign in for ACS_ENDPOINT, and for what.
-type entra struct {
-	authorityHost string
-	scope         string // "": nobody knows
-}
+type entra struct{ authorityHost, scope string }
 
 // authorityHosts are those of the values of AZURE_CLOUD.
 var authorityHosts = map[string]string{
@@ -41,8 +38,12 @@ func (f *finding) entra() *entra {
 	} else if _, err := httpx.ParseBaseURL(e.authorityHost); err != nil {
 		f.wrong(source.AuthorityHost, "%v", err)
 	}
-	if e.scope == "" && name == "public" {
+	switch {
+	case e.scope != "" || f.has(source.AzureCloud):
+	case name == "public":
 		e.scope = acsidentity.EntraScope
+	default:
+		f.wrong(source.ACSEntraScope, "is missing: outside the public cloud ACS_ENDPOINT needs it")
 	}
 	if f.has(source.AzureCloud) || f.has(source.AuthorityHost) || f.has(source.ACSEntraScope) {
 		return nil
