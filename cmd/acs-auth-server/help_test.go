@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"slices"
 	"strings"
 	"testing"
@@ -71,13 +72,13 @@ func TestHelpOfFlags(t *testing.T) {
 	for _, st := range allSettings() {
 		settings[st.flag()] = true
 	}
-	for _, f := range new(command).declare(new(problems)) {
-		for _, name := range f.Names() {
-			if !settings[name] {
-				want = append(want, name)
-			}
+	line := newCommandLine(nil, new(problems))
+	new(command).declare(line)
+	line.flags.VisitAll(func(f *flag.Flag) {
+		if !settings[f.Name] {
+			want = append(want, f.Name)
 		}
-	}
+	})
 	slices.Sort(got)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {

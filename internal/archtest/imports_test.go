@@ -62,7 +62,7 @@ var mayImport = []struct {
 
 	{"internal/stores", []string{"acsauth", "sqlmap", "tablemap", otel, pgx, sqlite}},
 
-	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", azure, cli, cors, grpc, msal, otel, prom, uuid, xsync}},
+	{"cmd/acs-auth-server", []string{"acsauth", "acsidentity", "obo", "graphmap", "docs", "internal/*", azure, cors, grpc, msal, otel, prom, uuid, xsync}},
 	{"cmd/acsauth", []string{"acsauth", "acsidentity", "internal/httpx", "internal/source", "internal/stores", "internal/syntax", azure, cli}},
 	{"examples/*", []string{"acsauth", "acsidentity", "obo", "graphmap", "sqlmap", "tablemap", "movemap", pgx, sqlite}},
 }
