@@ -191,6 +191,12 @@ func (s *scope) call(name string, args []any) (any, error) {
 		return !condition, unless(ok, "not needs a condition")
 	case "empty":
 		return oneText(args) == "", nil
+	case "first":
+		all, ok := args[0].([]any)
+		if !ok || len(all) == 0 {
+			return nil, errors.New("first needs an array with something in it")
+		}
+		return all[0], nil
 	case "createArray":
 		return append([]any{}, args...), nil
 	case "max":
@@ -213,8 +219,15 @@ func callWithTexts(name string, args []any) (any, error) {
 	switch name {
 	case "format":
 		return formatted(texts[0], texts[1:])
-	case "toLower":
-		return strings.ToLower(texts[0]), nil
+	case "split":
+		if len(texts) != 2 {
+			return nil, errors.New("split needs a string and what separates its parts")
+		}
+		parts := []any{}
+		for part := range strings.SplitSeq(texts[0], texts[1]) {
+			parts = append(parts, part)
+		}
+		return parts, nil
 	case "uniqueString":
 		return hash(texts)[:13], nil
 	case "guid":

@@ -298,6 +298,7 @@ func TestTemplate(t *testing.T) {
 	for registry, roles := range map[string]int{"": 1, "Contoso": 2} {
 		values := given()
 		values["containerRegistryName"] = registry
+		values["containerImage"] = "contoso-a1b2c3.azurecr.io/acs-auth-server@sha256:" + strings.Repeat("0", 64) // a registry may have a label in its domain name
 		d := deploy(t, values)
 		assigned := 0
 		for _, resource := range d.resources {
@@ -311,7 +312,7 @@ func TestTemplate(t *testing.T) {
 		var want any = []any{}
 		identity := d.only(t, "Microsoft.ManagedIdentity/userAssignedIdentities").id
 		if registry != "" {
-			want = []any{map[string]any{"server": "contoso.azurecr.io", "identity": identity}}
+			want = []any{map[string]any{"server": "contoso-a1b2c3.azurecr.io", "identity": identity}}
 		}
 		app := d.only(t, "Microsoft.App/containerApps").body
 		if diff := cmp.Diff(want, get(t, app, "properties", "configuration", "registries")); diff != "" {

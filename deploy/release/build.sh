@@ -20,7 +20,9 @@ fail() { printf '%s\n' "$*" >&2; exit 1; }
 [ -z "$(ls -A "$out")" ] || fail "$out must be empty: what is in it would be part of the release."
 [ -z "$(git status --porcelain)" ] || fail "The clone must be clean: a release is what its commit says."
 
-version=$(git describe --tags --exact-match 2>/dev/null || git rev-parse --short=12 HEAD)
+# Of several tags the highest, as Go has it for what the programs report.
+version=$(git -c versionsort.suffix=- tag --points-at HEAD --sort=-version:refname --list 'v*' | head -n 1)
+version=${version:-$(git rev-parse --short=12 HEAD)}
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 # Whatever could get into the bytes is the same everywhere, whether it comes from the
 # environment, from "go env -w" or from a workspace around the clone.
