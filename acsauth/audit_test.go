@@ -222,8 +222,8 @@ func TestAudit(t *testing.T) {
 			a.left("doomed", acsauth.EntryDelete)
 			a.do("r1", "POST", "/api/user")
 		}, []string{
-			"identity_repaired acs_id=ID1 object_id=ADA report=stray request_id=r1 tenant_id=TENANT",
-			"identity_repaired acs_id=ID2 object_id=ADA report=doomed request_id=r1 tenant_id=TENANT",
+			"identity_repaired acs_id=ID1 client_id=APP object_id=ADA report=stray request_id=r1 tenant_id=TENANT token_id=UTI",
+			"identity_repaired acs_id=ID2 client_id=APP object_id=ADA report=doomed request_id=r1 tenant_id=TENANT token_id=UTI",
 			"identity_created acs_id=ID3" + ada + "r1" + whom,
 		}},
 		{"repaired by an operator", []func(*setup){withJournal}, func(a *audited) {

@@ -64,7 +64,7 @@ func (s *Service) ensure(ctx context.Context, u User, withToken bool) (acsID str
 	}
 	err = unrepaired[acsID] // it was tried just now, and its entry is open
 	if err == nil {
-		err = s.deleteBoth(ctx, u, acsID)
+		_, err = s.deleteBoth(ctx, u, acsID)
 	}
 	if err != nil {
 		return "", nil, err
@@ -74,9 +74,13 @@ func (s *Service) ensure(ctx context.Context, u User, withToken bool) (acsID str
 
 // letGo removes a mapping without touching its identity. That an identity is gone is
 // recorded once, however many callers find that out at once, and even if the store
-// shows for a while what it was.
+// shows for a while what it was. After that the store may show a mapping to another
+// identity, if somebody else has mapped the user anew.
 func (s *Service) letGo(ctx context.Context, u User, acsID, reason string) error {
 	s.forget(u)
+	if err := s.store.catchUp(ctx); err != nil {
+		return err
+	}
 	if err := s.store.delete(ctx, u, acsID); err != nil {
 		return err
 	}
@@ -89,34 +93,18 @@ func (s *Service) letGo(ctx context.Context, u User, acsID, reason string) error
 // create creates an identity and maps it. The store is the arbiter: whoever comes
 // second deletes what they created and takes the winner's.
 func (s *Service) create(ctx context.Context, u User, withToken bool) (string, *acsidentity.AccessToken, error) {
-	report, err := s.openReport(ctx, u, EntryCreate, "")
+	acsID, token, report, err := s.make(ctx, u, withToken)
 	if err != nil {
 		return "", nil, err
 	}
-	token := new(acsidentity.AccessToken)
-	var acsID string
-	if withToken {
-		acsID, *token, err = s.cfg.Identities.CreateIdentityWithToken(ctx, s.cfg.Tokens)
-	} else {
-		acsID, err = s.cfg.Identities.CreateIdentity(ctx)
-	}
-	switch {
-	case err == nil:
-	case acsID != "": // created, but the token that came with it is unusable
-		report.identify(ctx, acsID)
-		s.discard(ctx, u, acsID, report)
-		return "", nil, err
-	case errors.Is(err, acsidentity.ErrOutcomeUnknown):
-		report.leave(ctx, err)
-		return "", nil, err
-	default:
-		report.close(ctx, "not created")
-		return "", nil, err
-	}
-	s.learn(acsID)
-	report.identify(ctx, acsID)
-
+	settled := false
+	defer func() {
+		if !settled { // the store has panicked, or ended this goroutine
+			report.leave(ctx, errEnded)
+		}
+	}()
 	winner, err := s.settle(ctx, u, acsID)
+	settled = true
 	if err == nil && winner == acsID {
 		report.close(ctx, "mapped")
 		s.audit(ctx, "identity_created", u, acsID)
@@ -127,18 +115,50 @@ func (s *Service) create(ctx context.Context, u User, withToken bool) (string, *
 	return winner, nil, err
 }
 
+// make creates an identity that is not mapped yet, as the open report says.
+func (s *Service) make(ctx context.Context, u User, withToken bool) (acsID string, token *acsidentity.AccessToken, r report, err error) {
+	r, err = s.openReport(ctx, u, EntryCreate, "")
+	if err != nil {
+		return "", nil, r, err
+	}
+	token = new(acsidentity.AccessToken)
+	if withToken {
+		acsID, *token, err = s.cfg.Identities.CreateIdentityWithToken(ctx, s.cfg.Tokens)
+	} else {
+		acsID, err = s.cfg.Identities.CreateIdentity(ctx)
+	}
+	if acsID != "" {
+		r.identify(ctx, acsID)
+	}
+	if err == nil {
+		err = s.learnFromNew(acsID)
+	}
+	switch {
+	case err == nil:
+		return acsID, token, r, nil
+	case acsID != "": // created, but the token that came with it is unusable, or it is none of ours
+		s.discard(ctx, u, acsID, r)
+	case errors.Is(err, acsidentity.ErrOutcomeUnknown):
+		r.leave(ctx, err)
+	default:
+		r.close(ctx, "not created")
+	}
+	return "", nil, r, err
+}
+
 // settle maps u to acsID, and returns what u is mapped to in the end: acsID, or
 // what somebody else mapped u to first. After an error acsID is certainly not
 // mapped, so far as the store can be asked, and has to go.
 func (s *Service) settle(ctx context.Context, u User, acsID string) (winner string, err error) {
 	unknown := false // whether some attempt may have, or may yet, come through
+	began := time.Now()
 	for attempt := 0; ; attempt++ {
 		err = s.store.create(ctx, u, acsID)
 		switch {
 		case err == nil:
 			return acsID, nil
 		case errors.Is(err, ErrAlreadyMapped):
-			winner, err = s.winner(ctx, u, acsID)
+			winner, err = s.winner(ctx, u, acsID, time.Since(began) >= s.store.lag)
 			if err == nil {
 				return winner, nil
 			}
@@ -160,12 +180,15 @@ func (s *Service) settle(ctx context.Context, u User, acsID string) (winner stri
 }
 
 // winner returns the mapping that won against acsID. The error wraps ErrNotMapped
-// if there is none to be seen.
-func (s *Service) winner(ctx context.Context, u User, acsID string) (string, error) {
+// if there is none to be seen, or none but to an identity that is dead. That mapping is
+// removed once the store has had the time to show another.
+func (s *Service) winner(ctx context.Context, u User, acsID string, caughtUp bool) (string, error) {
 	winner, err := s.store.lookupRenew(ctx, u)
 	switch {
 	case err != nil:
 		return "", err
+	case winner != acsID && s.isDead(winner) && !caughtUp:
+		return "", ErrNotMapped
 	case winner != acsID && s.isDead(winner):
 		// We know that it is dead, so its mapping is what a deletion left.
 		if err := s.letGo(ctx, u, winner, "gone"); err != nil {
@@ -175,7 +198,7 @@ func (s *Service) winner(ctx context.Context, u User, acsID string) (string, err
 	case s.isForeign(winner):
 		return "", errForeign
 	case winner != acsID && s.isDoubtful(winner):
-		if err := s.deleteBoth(ctx, u, winner); err != nil {
+		if _, err := s.deleteBoth(ctx, u, winner); err != nil {
 			return "", err
 		}
 		return "", ErrNotMapped
@@ -211,7 +234,7 @@ func (s *Service) unmap(ctx context.Context, u User, acsID string, unknown bool,
 func (s *Service) discard(ctx context.Context, u User, acsID string, report report) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
-	s.note(acsID, dead)
+	s.note(acsID, doubtful) // should the store show it all the same
 	err := s.cfg.Identities.DeleteIdentity(ctx, acsID)
 	// A limit of our own makes callers go away, but not those who clean up.
 	for attempt := 0; httpx.IsOverloaded(err); attempt++ {
@@ -225,6 +248,7 @@ func (s *Service) discard(ctx context.Context, u User, acsID string, report repo
 		report.leave(ctx, err)
 		return
 	}
+	s.note(acsID, dead)
 	report.close(ctx, "deleted")
 	s.audit(ctx, "identity_discarded", u, acsID)
 }

@@ -26,29 +26,41 @@ func (s *Service) Delete(ctx context.Context, u User) error {
 func (s *Service) delete(ctx context.Context, u User) error {
 	s.forget(u)
 	unrepaired := s.repair(ctx, u, true)
+	outdated, err := s.deleteShown(ctx, u, unrepaired)
+	if err == nil && outdated && s.store.lag > 0 {
+		// Whoever deleted it may have created another, which shows only now.
+		_, err = s.deleteShown(ctx, u, unrepaired)
+	}
+	return err
+}
+
+// deleteShown deletes what the store shows, and reports whether that may have been out
+// of date: it was none of our identities, or none that was alive.
+func (s *Service) deleteShown(ctx context.Context, u User, unrepaired map[string]error) (outdated bool, err error) {
 	acsID, err := s.store.lookup(ctx, u)
 	switch {
 	case errors.Is(err, ErrNotMapped):
-		return nil
+		return false, nil
 	case errors.Is(err, ErrMappingInvalid):
-		return s.letGo(ctx, u, "", "invalid")
+		return true, s.letGo(ctx, u, "", "invalid")
 	case err != nil:
-		return err
+		return false, err
 	case s.isForeign(acsID):
-		return s.letGo(ctx, u, acsID, "foreign")
+		return true, s.letGo(ctx, u, acsID, "foreign")
 	case s.isDead(acsID):
-		return s.letGo(ctx, u, acsID, "gone")
+		return true, s.letGo(ctx, u, acsID, "gone")
 	case unrepaired[acsID] != nil:
-		return unrepaired[acsID] // it was tried just now, and its entry is open
+		return false, unrepaired[acsID] // it was tried just now, and its entry is open
 	}
 	return s.deleteBoth(ctx, u, acsID)
 }
 
-// deleteBoth deletes an identity and the mapping to it.
-func (s *Service) deleteBoth(ctx context.Context, u User, acsID string) error {
+// deleteBoth deletes an identity and the mapping to it. It reports whether that mapping
+// may have been out of date.
+func (s *Service) deleteBoth(ctx context.Context, u User, acsID string) (outdated bool, err error) {
 	report, err := s.openReport(ctx, u, EntryDelete, acsID)
 	if err != nil {
-		return err
+		return false, err
 	}
 	err = s.cfg.Identities.DeleteIdentity(ctx, acsID)
 	// Whatever ACS answers last: an attempt before that may have taken effect.
@@ -56,7 +68,11 @@ func (s *Service) deleteBoth(ctx context.Context, u User, acsID string) error {
 	if unknown {
 		s.note(acsID, doubtful)
 	}
-	switch verdict := s.judge(acsID, err); {
+	verdict := s.judge(acsID, err)
+	if failure := s.confirm(ctx, u, acsID, err); failure != nil {
+		verdict, err = accepted, failure
+	}
+	switch {
 	case verdict == foreign:
 		err = s.letGo(ctx, u, acsID, "foreign")
 		if err != nil && unknown {
@@ -64,23 +80,29 @@ func (s *Service) deleteBoth(ctx context.Context, u User, acsID string) error {
 		} else {
 			report.close(ctx, "foreign")
 		}
-		return err
+		return true, err
 	case verdict == accepted && unknown:
 		report.leave(ctx, err)
-		return err
+		return false, err
 	case verdict == accepted && err != nil:
 		report.close(ctx, "not deleted")
-		return err
+		return false, err
 	case err == nil:
 		s.learn(acsID)
 	}
 	s.note(acsID, dead)
 	s.audit(ctx, "identity_deleted", u, acsID)
-	if err := s.store.delete(ctx, u, acsID); err != nil {
+	if outdated, err = verdict == gone, nil; outdated {
+		err = s.store.catchUp(ctx)
+	}
+	if err == nil {
+		err = s.store.delete(ctx, u, acsID)
+	}
+	if err != nil {
 		report.leave(ctx, err)
-		return err
+		return outdated, err
 	}
 	s.note(acsID, unmapped)
 	report.close(ctx, "deleted")
-	return nil
+	return outdated, nil
 }

@@ -124,7 +124,8 @@ func inWords(err error) error {
 	if err == nil {
 		return nil
 	}
-	return refusal(err)
+	own := *refusal(err) // others get the same refusal, and it has fields that can be set
+	return &own
 }
 
 // refusal returns err in the vocabulary of the HTTP API. None at all, or one without

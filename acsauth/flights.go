@@ -52,6 +52,9 @@ func newFlights(timeout time.Duration, logger *slog.Logger) *flights {
 // do runs operation for u and returns the ACS identity that it yields, or joins
 // the equal operation under way, in which case led is false.
 func (f *flights) do(ctx context.Context, u User, name string, operation func(context.Context) (id string, err error)) (id string, led bool, err error) {
+	if err := ctx.Err(); err != nil { // what is detached would be done all the same
+		return "", false, err
+	}
 	for {
 		run, led, err := f.begin(ctx, u, name, operation)
 		if err != nil {
@@ -60,7 +63,7 @@ func (f *flights) do(ctx context.Context, u User, name string, operation func(co
 		select {
 		case <-run.done:
 		case <-ctx.Done():
-			return "", led, context.Cause(ctx)
+			return "", led, ctx.Err() // not its cause, which may read like a refusal of ours
 		}
 		// Another token may be too old or too weak where ours is not.
 		if !led && isCallersOwn(run.err) && !run.by.Equal(u.Assertion) && ctx.Err() == nil {
@@ -144,12 +147,16 @@ func (f *flights) land(key, name string, user *userFlights, run *flight) {
 	f.running.Done()
 }
 
+// inTurn runs operation when its turn comes, if that is soon: what begins with little
+// time left may end half-way, and leave an identity behind that nobody knows.
 func (f *flights) inTurn(ctx context.Context, user *userFlights, operation func(context.Context) (string, error)) (id string, err error) {
+	soon, cancel := context.WithTimeout(ctx, f.timeout/2)
+	defer cancel()
 	select {
 	case user.turn <- struct{}{}:
 		defer func() { <-user.turn }()
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
+	case <-soon.Done():
+		return "", soon.Err()
 	}
 	defer func() {
 		if p := recover(); p != nil {

@@ -3,6 +3,7 @@ package acsauth
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // What an [IdentityMapper] answers. Implementations wrap them with %w; test for
@@ -60,4 +61,16 @@ type RenewingMapper interface {
 	// LookupRenew is Lookup, and brings what is stored up to date. A failure
 	// to do the latter is not an error.
 	LookupRenew(ctx context.Context, u User) (acsID string, err error)
+}
+
+// A LaggingMapper is an [IdentityMapper] whose reads may be out of date for a while, and
+// whose deletions do not depend on what they delete. [Service] waits that long before it
+// removes a mapping whose identity somebody else has deleted: they may have mapped the
+// user to another one since, which Delete would remove without having seen it.
+type LaggingMapper interface {
+	IdentityMapper
+
+	// ReadLag returns how far reads may be behind, as a rule. Zero: not at all. It is
+	// asked once.
+	ReadLag() time.Duration
 }

@@ -28,15 +28,25 @@ const (
 // for identities that are gone and for those of another resource; the resource
 // id in the identity tells them apart. Where our own resource id is not known
 // yet, the harmless reading counts: what is foreign is not thrown away.
+//
+// Call confirm before.
 func (s *Service) judge(acsID string, err error) verdict {
-	var refused *acsidentity.Error
-	switch {
-	case !errors.As(err, &refused) || !refused.RefusesIdentity():
+	switch code, refused := refusalOf(err); {
+	case !refused:
 		return accepted
-	case refused.Code != acsidentity.CodeIdentityNotOwned, s.isOurs(acsID):
+	case code != acsidentity.CodeIdentityNotOwned, s.isOurs(acsID):
 		return gone
 	}
 	return foreign
+}
+
+// refusalOf returns the code with which ACS refused an identity, if it did.
+func refusalOf(err error) (code string, ok bool) {
+	var refused *acsidentity.Error
+	if errors.As(err, &refused) && refused.RefusesIdentity() {
+		return refused.Code, true
+	}
+	return "", false
 }
 
 func (s *Service) isOurs(acsID string) bool {
@@ -50,14 +60,40 @@ func (s *Service) isForeign(acsID string) bool {
 }
 
 // learn takes in the id of our own resource, unless it is known, from an identity
-// that ACS has just created or accepted.
+// that ACS has just accepted.
 func (s *Service) learn(acsID string) {
-	if s.resource.Load() != nil {
+	if s.confirmed.Load() {
 		return
 	}
 	if id := resourceOf(acsID); id != "" {
 		s.resource.CompareAndSwap(nil, &id)
+		s.confirmed.Store(s.isOurs(acsID))
 	}
+}
+
+// learnFromNew does so from an identity that ACS has just created. It fails if that is
+// of another resource than the one that was configured. One that was learned may have
+// been deleted and created again.
+func (s *Service) learnFromNew(acsID string) error {
+	id := resourceOf(acsID)
+	switch {
+	case id == "", s.isOurs(acsID):
+	case s.cfg.ResourceID != "":
+		s.misconfigured.Store(true)
+		return errOtherResource
+	default:
+		s.resource.Store(&id)
+	}
+	s.learn(acsID)
+	return nil
+}
+
+// errOtherResource: ACS creates identities of a resource that is not the one that was
+// configured.
+var errOtherResource = &Error{
+	Name:    "server_misconfigured",
+	Message: answers["server_misconfigured"].message,
+	Err:     detail{errors.New("ACS creates identities of another resource than the one whose immutable id is configured")},
 }
 
 // resourceOf returns the id of the resource that an identity belongs to.

@@ -76,11 +76,11 @@ func (s *Service) Reconcile(ctx context.Context, o ReconcileOptions) (map[Outcom
 // reconcile repairs one entry in turn with the operations of its user.
 func (s *Service) reconcile(ctx context.Context, e JournalEntry, o ReconcileOptions) (outcome Outcome, err error) {
 	if o.DryRun {
-		outcome, err = s.foresee(ctx, e)
+		outcome, err = s.foresee(ctx, e.user(), e)
 	} else {
 		var settled string
 		settled, _, err = s.flights.do(ctx, e.user(), "repair "+e.ID, func(ctx context.Context) (string, error) {
-			outcome, err := s.repairEntry(ctx, e)
+			outcome, err := s.repairEntry(ctx, e.user(), e)
 			return string(outcome), err
 		})
 		outcome = Outcome(settled)
@@ -123,7 +123,7 @@ func (s *Service) repair(ctx context.Context, u User, urgent bool) (failed map[s
 		case deleted[e.ACSID]:
 			outcome, err = OutcomeDeleted, s.store.closeEntry(ctx, e)
 		default:
-			outcome, err = s.repairEntry(ctx, e)
+			outcome, err = s.repairEntry(ctx, u, e)
 			deleted[e.ACSID] = outcome == OutcomeDeleted && err == nil
 			if err != nil && e.Kind == EntryDelete {
 				failed[e.ACSID] = err
@@ -138,39 +138,43 @@ func (s *Service) repair(ctx context.Context, u User, urgent bool) (failed map[s
 	return failed
 }
 
-// repairEntry brings what e was opened for to its end: a creation is undone unless its
-// identity is mapped, a deletion is finished.
-func (s *Service) repairEntry(ctx context.Context, e JournalEntry) (Outcome, error) {
-	outcome, err := s.foresee(ctx, e)
+// repairEntry brings what e was opened for u for to its end: a creation is undone
+// unless its identity is mapped, a deletion is finished.
+func (s *Service) repairEntry(ctx context.Context, u User, e JournalEntry) (Outcome, error) {
+	outcome, err := s.foresee(ctx, u, e)
 	if err != nil || outcome == OutcomeUnknown {
 		return outcome, err
 	}
 	if outcome == OutcomeDeleted {
 		s.note(e.ACSID, doubtful)
 		// An identity in our journal is our own: if ACS refuses it, it is gone.
-		if err := s.cfg.Identities.DeleteIdentity(ctx, e.ACSID); err != nil && s.judge(e.ACSID, err) == accepted {
+		err := s.cfg.Identities.DeleteIdentity(ctx, e.ACSID)
+		if failure := s.confirm(ctx, u, e.ACSID, err); failure != nil {
+			return OutcomeFailed, failure
+		}
+		if s.judge(e.ACSID, err) == accepted && err != nil {
 			return OutcomeFailed, err
 		}
 		s.note(e.ACSID, dead)
-		s.forget(e.user())
-		if err := s.store.delete(ctx, e.user(), e.ACSID); err != nil {
+		s.forget(u)
+		if err := s.store.delete(ctx, u, e.ACSID); err != nil {
 			return OutcomeFailed, err
 		}
 		s.note(e.ACSID, unmapped)
-		s.audit(ctx, "identity_repaired", e.user(), e.ACSID, slog.String("report", e.ID))
+		s.audit(ctx, "identity_repaired", u, e.ACSID, slog.String("report", e.ID))
 	}
 	return outcome, s.store.closeEntry(ctx, e)
 }
 
-// foresee tells what repairing an entry will come to.
-func (s *Service) foresee(ctx context.Context, e JournalEntry) (Outcome, error) {
+// foresee tells what repairing an entry of u will come to.
+func (s *Service) foresee(ctx context.Context, u User, e JournalEntry) (Outcome, error) {
 	switch {
 	case e.ACSID == "":
 		return OutcomeUnknown, nil
 	case e.Kind == EntryDelete:
 		return OutcomeDeleted, nil
 	}
-	mapped, err := s.store.lookup(ctx, e.user())
+	mapped, err := s.store.lookup(ctx, u)
 	switch {
 	case err == nil && mapped == e.ACSID:
 		return OutcomeMapped, nil

@@ -3,6 +3,7 @@ package acsauth_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/movemap"
 )
 
 // newJournaled returns a system whose store keeps a journal.
@@ -201,6 +203,30 @@ func TestRepairByTheNextCall(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What was left while mappings move out of Graph is repaired with the caller's own
+// token, which Graph demands.
+func TestRepairWhileMovingOutOfGraph(t *testing.T) {
+	t.Parallel()
+	s, journal := newSystem(t), new(memoryJournal)
+	s.want(201, "POST", "/api/user")
+	s.configure = append(s.configure, func(set *setup) {
+		set.service.Mapper = must(t, movemap.New, movemap.Config{From: s.mapper, To: journal})
+	})
+	moving := s.replica()
+	moving.want(200, "POST", "/api/user")
+	mend := s.Inject(cloud.Fault{Op: cloud.OpGraphDelete, Status: 503, Header: http.Header{"Retry-After": {"60"}}})
+	moving.want(503, "DELETE", "/api/user")
+	if n := len(journal.open()); n != 1 {
+		t.Errorf("%d open entries, want that of the deletion", n)
+	}
+	mend()
+	moving.want(204, "DELETE", "/api/user")
+	if left := journal.open(); len(left) > 0 {
+		t.Errorf("open entries: %+v", left)
+	}
+	s.wantConsistent(0)
 }
 
 func TestReconcile(t *testing.T) {

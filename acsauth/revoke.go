@@ -29,6 +29,9 @@ func (s *Service) revoke(ctx context.Context, u User) error {
 		return errForeign
 	}
 	err = s.cfg.Identities.RevokeTokens(ctx, acsID)
+	if err := s.confirm(ctx, u, acsID, err); err != nil {
+		return err
+	}
 	switch verdict := s.judge(acsID, err); {
 	case verdict == gone:
 		return nil

@@ -22,6 +22,10 @@ const (
 
 	defaultCacheMaxEntries = 100_000
 	defaultCacheMaxBytes   = 64 << 20
+	leastCacheBytes        = 4 << 10 // room for a mapping and for an identity that was deleted
+
+	// longestTimeout: an operation that was abandoned is repaired after that time.
+	longestTimeout = time.Hour
 )
 
 // ServiceConfig says how a [Service] works. The two required fields are
@@ -35,8 +39,10 @@ type ServiceConfig struct {
 	// and voip, and the life that ACS chooses, 24 hours.
 	Tokens acsidentity.TokenOptions
 	// ResourceID is the immutable id of the ACS resource, a GUID. It tells an
-	// identity of another resource from one that is gone. Default: learned from
-	// the first identity that ACS creates or accepts.
+	// identity of another resource from one that is gone. That Identities is the client
+	// of that resource is made sure of before anything counts as gone, if need be with
+	// an identity that is created and deleted. Default: learned from the first
+	// identity that ACS creates or accepts.
 	ResourceID string
 	// AutoProvision makes [Service.Token] create the identity on first use.
 	AutoProvision bool
@@ -49,12 +55,14 @@ type ServiceConfig struct {
 	// CacheMaxEntries and CacheMaxBytes bound what is remembered: mappings, and
 	// for a minute the identities that were deleted, each in half of the room.
 	// What has been used least recently goes first. The bytes include an
-	// allowance for bookkeeping. Defaults: 100,000 entries and 64 MiB.
+	// allowance for bookkeeping. Defaults: 100,000 entries and 64 MiB; at least 2
+	// entries and 4 KiB.
 	CacheMaxEntries int
 	CacheMaxBytes   int64
 	// Timeout bounds an operation that changes something, which goes on when its
-	// caller goes away; cleaning up after it may take up to 8 seconds more.
-	// Default: 15 seconds.
+	// caller goes away; cleaning up after it may take up to 8 seconds more. It waits
+	// for the user's operation before it for at most half of that. Default: 15
+	// seconds; at most an hour.
 	Timeout time.Duration
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
@@ -85,8 +93,12 @@ type Service struct {
 	flights    *flights
 	remembered *lru.Cache[string, string] // user key -> identity, for Token
 	deleted    *lru.Cache[string, demise] // identities that somebody tried to delete
-	resource   atomic.Pointer[string]
+	resource   atomic.Pointer[string]     // the immutable id of ours, if it is known
 	metrics    *serviceMetrics
+
+	confirmed     atomic.Bool   // ACS itself has shown the resource to be ours
+	misconfigured atomic.Bool   // ACS has shown that it is another
+	confirming    chan struct{} // holds one if somebody is asking
 }
 
 // NewService checks the configuration, all mistakes at once, and does no I/O.
@@ -121,14 +133,14 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 	if cfg.ResourceID != "" && !syntax.IsGUID(cfg.ResourceID) {
 		mistake("acsauth: ResourceID must be the immutable id of the ACS resource, a GUID")
 	}
-	if cfg.CacheMaxEntries < 0 {
-		mistake("acsauth: CacheMaxEntries must be positive")
+	if cfg.CacheMaxEntries < 2 {
+		mistake("acsauth: CacheMaxEntries must be at least 2")
 	}
-	if cfg.CacheMaxBytes < 0 {
-		mistake("acsauth: CacheMaxBytes must be positive")
+	if cfg.CacheMaxBytes < leastCacheBytes {
+		mistake("acsauth: CacheMaxBytes must be at least %d", leastCacheBytes)
 	}
-	if cfg.Timeout < 0 {
-		mistake("acsauth: Timeout must be positive")
+	if cfg.Timeout < 0 || cfg.Timeout > longestTimeout {
+		mistake("acsauth: Timeout must be positive, and at most %v", longestTimeout)
 	}
 	if len(mistakes) > 0 {
 		return nil, errors.Join(mistakes...)
@@ -140,6 +152,7 @@ func NewService(cfg ServiceConfig) (*Service, error) {
 		flights:    newFlights(cfg.Timeout, cfg.Logger),
 		remembered: lru.New[string, string](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
 		deleted:    lru.New[string, demise](cfg.CacheMaxEntries/2, cfg.CacheMaxBytes/2, cfg.Now),
+		confirming: make(chan struct{}, 1),
 	}
 	s.metrics = newServiceMetrics(s, cfg.Telemetry)
 	if cfg.ResourceID != "" {

@@ -3,6 +3,7 @@ package acsauth_test
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -372,9 +373,9 @@ func TestOneOfTheWaitersHasABetterToken(t *testing.T) {
 func TestServiceConfigMistakes(t *testing.T) {
 	t.Parallel()
 	tokens := acsidentity.TokenOptions{Scopes: []acsidentity.Scope{"chat", "chat", "a b"}, ExpiresIn: time.Second}
-	_, err := acsauth.NewService(acsauth.ServiceConfig{Tokens: tokens, ResourceID: "mine", Timeout: -1, CacheMaxBytes: -1})
+	_, err := acsauth.NewService(acsauth.ServiceConfig{Tokens: tokens, ResourceID: "mine", Timeout: math.MaxInt64, CacheMaxEntries: 1, CacheMaxBytes: 4095})
 	for _, field := range []string{"Identities", "Mapper", "Tokens: TokenOptions.Scopes names chat", "Tokens: TokenOptions.Scopes: \"a b\"",
-		"Tokens: TokenOptions.ExpiresIn", "ResourceID", "Timeout", "CacheMaxBytes"} {
+		"Tokens: TokenOptions.ExpiresIn", "ResourceID", "Timeout must be positive, and at most 1h0m0s", "CacheMaxEntries must be at least 2", "CacheMaxBytes must be at least 4096"} {
 		if err == nil || !strings.Contains(err.Error(), "acsauth: "+field) {
 			t.Errorf("%s is not mentioned in:\n%v", field, err)
 		}

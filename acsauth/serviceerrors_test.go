@@ -160,6 +160,7 @@ func TestUsersWithoutIDs(t *testing.T) {
 		"the zero User":        {},
 		"without an object id": {TenantID: ada.TenantID},
 		"without a tenant id":  {ObjectID: ada.ObjectID},
+		"one of two readings":  {TenantID: "contoso/eu", ObjectID: "ada"}, // as is contoso with eu/ada
 	} {
 		journal := new(memoryJournal)
 		s := newMemoryService(t, c, journal, func(cfg *acsauth.ServiceConfig) { cfg.AutoProvision = true })
@@ -210,4 +211,21 @@ func (o *overtaken) Create(ctx context.Context, u acsauth.User, acsID string) er
 		return err
 	}
 	return o.MemoryMapper.Create(ctx, u, acsID)
+}
+
+// What one caller does to an error is nothing that others see.
+func TestErrorsAreTheCallers(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, withMemory)
+	mapForeign(s)
+	want := s.want(409, "GET", "/api/user").field("message")
+	_, err := s.service.Identity(t.Context(), s.acsUser())
+	var said *acsauth.Error
+	if !errors.As(err, &said) {
+		t.Fatal(err)
+	}
+	said.Message = "in the program's own words"
+	if got := s.want(409, "GET", "/api/user").field("message"); got != want {
+		t.Errorf("another caller is told %q, want %q", got, want)
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"iter"
 	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
 // A store is the mapper as [Service] uses it: with whatever it offers besides
@@ -12,6 +14,7 @@ type store struct {
 	mapper   IdentityMapper
 	renewing RenewingMapper   // nil: its mappings do not grow old
 	journal  JournalingMapper // nil: it keeps no journal
+	lag      time.Duration    // how far its reads may be behind
 	calls    *observer
 }
 
@@ -19,6 +22,9 @@ func newStore(mapper IdentityMapper, t TelemetryConfig) *store {
 	s := &store{mapper: mapper, calls: t.newObserver("acsauth.store", "How long calls of the mapping store take.")}
 	s.renewing, _ = mapper.(RenewingMapper)
 	s.journal, _ = mapper.(JournalingMapper)
+	if lagging, ok := mapper.(LaggingMapper); ok {
+		s.lag = lagging.ReadLag()
+	}
 	return s
 }
 
@@ -48,6 +54,14 @@ func (s *store) create(ctx context.Context, u User, acsID string) error {
 
 func (s *store) delete(ctx context.Context, u User, acsID string) error {
 	return s.calls.observe(ctx, "delete", func(ctx context.Context) error { return s.mapper.Delete(ctx, u, acsID) })
+}
+
+// catchUp waits until what others have stored before now is to be seen.
+func (s *store) catchUp(ctx context.Context) error {
+	if s.lag <= 0 {
+		return nil
+	}
+	return httpx.Sleep(ctx, s.lag)
 }
 
 // The calls below must not be made without a journal.

@@ -46,6 +46,9 @@ func (s *Service) token(ctx context.Context, u User) (token acsidentity.AccessTo
 	if err == nil {
 		return token, acsID, nil
 	}
+	if err := s.confirmInTurn(ctx, u, acsID, err); err != nil {
+		return acsidentity.AccessToken{}, "", err
+	}
 	switch s.judge(acsID, err) {
 	case gone:
 		return s.replaceGone(ctx, u, acsID, "gone")
@@ -84,22 +87,31 @@ func (s *Service) resolve(ctx context.Context, u User) (acsID string, fresh *acs
 
 // mapped returns the identity in the store, if a token may be issued for it.
 func (s *Service) mapped(ctx context.Context, u User) (string, error) {
-	acsID, err := s.store.lookupRenew(ctx, u)
-	switch {
-	case err != nil:
-		return "", err
-	case s.isDead(acsID):
-		return "", errors.Join(ErrNotMapped, s.letGo(ctx, u, acsID, "gone"))
-	case s.isForeign(acsID) && s.cfg.ReplaceForeign:
-		return "", errors.Join(ErrNotMapped, s.letGo(ctx, u, acsID, "foreign"))
-	case s.isForeign(acsID):
-		return "", errForeign
+	for again := false; ; again = true {
+		acsID, err := s.store.lookupRenew(ctx, u)
+		switch {
+		case err != nil:
+			return "", err
+		case s.isDead(acsID) && again:
+			return "", ErrNotMapped
+		case s.isDead(acsID):
+			if err := s.letGo(ctx, u, acsID, "gone"); err != nil || s.store.lag <= 0 {
+				return "", errors.Join(ErrNotMapped, err)
+			}
+			continue // whoever deleted it may have created another, which shows only now
+		case s.isForeign(acsID) && s.cfg.ReplaceForeign:
+			return "", errors.Join(ErrNotMapped, s.letGo(ctx, u, acsID, "foreign"))
+		case s.isForeign(acsID):
+			return "", errForeign
+		}
+		return acsID, nil
 	}
-	return acsID, nil
 }
 
-// replaceGone removes the mapping to an identity that ACS refuses. An identity is
-// not replaced behind the user's back, unless AutoProvision asks for just that.
+// replaceGone removes the mapping to an identity that ACS refuses, and issues a token
+// for the one that somebody else has created instead, if the store shows one now. An
+// identity is not replaced behind the user's back, unless AutoProvision asks for just
+// that.
 func (s *Service) replaceGone(ctx context.Context, u User, acsID, reason string) (acsidentity.AccessToken, string, error) {
 	_, _, err := s.flights.do(ctx, u, "remove "+acsID, func(ctx context.Context) (string, error) {
 		if reason == "gone" {
@@ -110,7 +122,7 @@ func (s *Service) replaceGone(ctx context.Context, u User, acsID, reason string)
 	if err != nil {
 		return acsidentity.AccessToken{}, "", err
 	}
-	if !s.cfg.AutoProvision {
+	if !s.cfg.AutoProvision && s.store.lag <= 0 {
 		return acsidentity.AccessToken{}, "", ErrNotMapped
 	}
 	replacement, fresh, err := s.resolve(ctx, u)

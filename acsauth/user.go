@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -43,10 +44,13 @@ func (u User) Pseudonym() string {
 // does not look at what else [UserFromContext] returns: all strangers would share one
 // identity, and with it each other's conversations.
 func (u User) check() error {
-	if u.TenantID != "" && u.ObjectID != "" {
-		return nil
+	switch {
+	case u.TenantID == "", u.ObjectID == "":
+		return internal(detail{errors.New("the User lacks a TenantID or an ObjectID: nobody has checked a token, or UserFromContext returned false")})
+	case strings.Contains(u.TenantID, "/"): // the keys of users would not be unique
+		return internal(detail{errors.New("the User's TenantID has a slash in it, and no tenant id of Microsoft Entra ID has")})
 	}
-	return internal(detail{errors.New("the User lacks a TenantID or an ObjectID: nobody has checked a token, or UserFromContext returned false")})
+	return nil
 }
 
 func (u User) key() string { return u.TenantID + "/" + u.ObjectID }

@@ -240,8 +240,8 @@ func checkSigning(cfg Config, wrong complain) {
 			wrong("AdoptUntil is not set: AdoptUnsigned trusts what users may have written themselves, so it must end")
 		}
 	case TrustUnsigned:
-		if len(cfg.Keys) > 0 {
-			wrong("Keys must be empty with TrustUnsigned, which verifies nothing: drop the keys, or use AdoptUnsigned for a time")
+		if len(cfg.Keys) > 0 || cfg.CurrentKeys != nil {
+			wrong("Keys must be empty, and CurrentKeys nil, with TrustUnsigned, which verifies nothing: drop the keys, or use AdoptUnsigned for a time")
 		}
 	default:
 		wrong("Unsigned is %d, which is no Policy", cfg.Unsigned)

@@ -57,6 +57,7 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{"keys that change, but are none", graphmap.Config{CurrentKeys: func() [][]byte { return nil }}, []string{"Keys is empty"}},
 		{"both kinds of keys", graphmap.Config{Keys: keys, CurrentKeys: func() [][]byte { return keys }}, []string{"Keys cannot be set along with CurrentKeys"}},
 		{"trust with keys that change", graphmap.Config{Unsigned: graphmap.TrustUnsigned, CurrentKeys: func() [][]byte { return keys }}, []string{"Keys must be empty"}},
+		{"trust with keys that are to come", graphmap.Config{Unsigned: graphmap.TrustUnsigned, CurrentKeys: func() [][]byte { return nil }}, []string{"CurrentKeys nil"}},
 		{"plain http", graphmap.Config{Keys: keys, BaseURL: "http://graph.microsoft.com/v1.0"}, []string{"BaseURL must use https"}},
 		{"query in the address", graphmap.Config{Keys: keys, BaseURL: "https://graph.microsoft.com/v1.0?x=1"}, []string{"BaseURL must not have a query"}},
 		{"path traversal", graphmap.Config{Keys: keys, ExtensionName: "a/../../users"}, []string{"ExtensionName must be a letter"}},

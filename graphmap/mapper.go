@@ -33,6 +33,7 @@ type Mapper struct {
 var (
 	_ acsauth.IdentityMapper = (*Mapper)(nil)
 	_ acsauth.RenewingMapper = (*Mapper)(nil)
+	_ acsauth.LaggingMapper  = (*Mapper)(nil)
 )
 
 // Lookup implements [acsauth.IdentityMapper] with one request to Graph. (A user
@@ -57,8 +58,8 @@ func (m *Mapper) Lookup(ctx context.Context, u acsauth.User) (acsID string, err 
 // tries once, and logs whether that went well.
 //
 // Graph cannot make an update depend on what it replaces. If the user's mapping
-// is deleted and created again by another process between the two requests, the
-// update restores the former.
+// is deleted and created again by another process between the two requests, or so
+// shortly before that Graph does not show it yet, the update restores the former.
 func (m *Mapper) LookupRenew(ctx context.Context, u acsauth.User) (acsID string, err error) {
 	op, found, err := m.read(ctx, "LookupRenew", u)
 	if err != nil {
@@ -87,8 +88,8 @@ func (m *Mapper) LookupRenew(ctx context.Context, u acsauth.User) (acsID string,
 // or an invalid mapping. It is safe to repeat.
 //
 // Graph cannot make a removal depend on what it removes. If another process
-// removes the mapping and creates another between the two requests, Delete
-// removes the other.
+// removes the mapping and creates another between the two requests, or so shortly
+// before that Graph does not show it yet, Delete removes the other.
 func (m *Mapper) Delete(ctx context.Context, u acsauth.User, acsID string) error {
 	op, err := m.begin(ctx, "Delete", u)
 	if err != nil {
@@ -113,6 +114,9 @@ func (m *Mapper) Delete(ctx context.Context, u acsauth.User, acsID string) error
 	}
 	return nil
 }
+
+// ReadLag implements [acsauth.LaggingMapper].
+func (m *Mapper) ReadLag() time.Duration { return readLag }
 
 func (m *Mapper) read(ctx context.Context, name string, u acsauth.User) (*operation, *extension, error) {
 	op, err := m.begin(ctx, name, u)

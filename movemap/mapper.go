@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 )
@@ -15,7 +16,8 @@ type Config struct {
 	From acsauth.IdentityMapper
 	// To is the new store. If it keeps a journal ([acsauth.JournalingMapper]), or
 	// brings mappings up to date ([acsauth.RenewingMapper]), so does the mapper.
-	// If both stores can list their mappings ([acsauth.ListingMapper]), it lists
+	// If either store's reads may be out of date ([acsauth.LaggingMapper]), so may the
+	// mapper's. If both stores can list their mappings ([acsauth.ListingMapper]), it lists
 	// what is in either.
 	To acsauth.IdentityMapper
 }
@@ -88,6 +90,16 @@ func (m *mapper) Create(ctx context.Context, u acsauth.User, acsID string) error
 		return errors.Join(acsauth.ErrNotStored, err)
 	}
 	return m.to.Create(ctx, u, acsID)
+}
+
+// ReadLag implements [acsauth.LaggingMapper], with the longer of the two stores'.
+func (m *mapper) ReadLag() (lag time.Duration) {
+	for _, store := range []acsauth.IdentityMapper{m.from, m.to} {
+		if lagging, ok := store.(acsauth.LaggingMapper); ok {
+			lag = max(lag, lagging.ReadLag())
+		}
+	}
+	return lag
 }
 
 // Delete implements [acsauth.IdentityMapper]. The old store comes first: if the

@@ -63,6 +63,15 @@ type Client struct {
 //
 // The error is an [*Error]. If ctx ended, errors.Is(err, ctx.Err()) holds.
 func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) (accessToken string, err error) {
+	accessToken, err = c.token(ctx, tenantID, assertion, claims)
+	if failure, ok := err.(*Error); ok {
+		own := *failure // others get the same one, and it has fields that can be set
+		return "", &own
+	}
+	return accessToken, err
+}
+
+func (c *Client) token(ctx context.Context, tenantID, assertion, claims string) (string, error) {
 	if ctx.Err() != nil {
 		return "", gone(ctx)
 	}
@@ -89,7 +98,7 @@ func (c *Client) Token(ctx context.Context, tenantID, assertion, claims string) 
 		if claims = compact; claims == noDemands {
 			claims = ""
 		}
-		if known, ok := c.cache.Get(key); ok && c.now().Sub(known.since) < freshFor && (claims == "" || claims == known.claims) {
+		if known, ok := c.cache.Get(key); ok && known.isFresh(c.now()) && (claims == "" || claims == known.claims) {
 			return known.answer(c.now())
 		}
 		c.cache.Delete(key)
@@ -152,6 +161,13 @@ type item struct {
 	claims  string // that were sent for it
 	since   time.Time
 	until   time.Time // of a throttling: when Entra may be asked again
+}
+
+// isFresh reports whether an answer is so young that to ask again would yield the same.
+// A clock that was set back says nothing of that.
+func (i item) isFresh(now time.Time) bool {
+	age := now.Sub(i.since)
+	return 0 <= age && age < freshFor
 }
 
 func (i item) answer(now time.Time) (string, error) {

@@ -209,6 +209,43 @@ func TestOneExchangeForAChallenge(t *testing.T) {
 	entra.wantCount(4)
 }
 
+// A clock that was ahead, and is put right, does not make a refused token look new.
+func TestClockThatIsSetBack(t *testing.T) {
+	t.Parallel()
+	entra, clock := newEntra(t), newClock()
+	cfg := entra.start()
+	cfg.Now = clock.now
+	client := mustNew(t, cfg)
+	assertion := entra.assertion("ada", 24*time.Hour)
+	clock.advance(time.Hour)
+	refused := mustToken(t, client, assertion, "")
+	clock.advance(-time.Hour)
+	if mustToken(t, client, assertion, "{}") == refused {
+		t.Error("the token that was refused is returned again")
+	}
+}
+
+// What one caller does to an error is nothing that others see.
+func TestErrorsAreTheCallers(t *testing.T) {
+	t.Parallel()
+	entra := newEntra(t)
+	entra.instead = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		refuse(w, 400, "invalid_grant", 65001)
+		return true
+	}
+	client := mustNew(t, entra.start())
+	assertion := entra.assertion("ada", time.Hour)
+	for range 3 {
+		_, err := client.Token(t.Context(), tenantID, assertion, "")
+		var failure *obo.Error
+		if !errors.As(err, &failure) || failure.Kind != "consent_required" {
+			t.Fatalf("the error is %v", err)
+		}
+		failure.Kind = "unusable"
+	}
+	entra.wantCount(1)
+}
+
 // An exchange that began before a challenge must not overwrite its answer.
 func TestClaimsWinOverAnExchangeUnderWay(t *testing.T) {
 	t.Parallel()

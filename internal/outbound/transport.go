@@ -39,6 +39,12 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.WithContext(c.ctx)
 	}
 	answer, err := t.next.RoundTrip(r)
+	switch {
+	case err != nil:
+		err = withoutCause(r.Context(), err)
+	case answer != nil && answer.Body != nil:
+		answer.Body = &body{answer.Body, r.Context()}
+	}
 	if c.observer == nil {
 		return answer, err
 	}

@@ -87,7 +87,9 @@ func Fixed[T any](value T) *File[T] {
 // looks at the file; the others do not wait for that.
 func (f *File[T]) Current() *T {
 	if f.cfg.Path != "" {
-		if now := f.cfg.Now(); now.UnixNano() >= f.look.Load() && f.mu.TryLock() {
+		now := f.cfg.Now()
+		wait := time.Duration(f.look.Load() - now.UnixNano())
+		if (wait <= 0 || wait > every) && f.mu.TryLock() { // more than every: the clock was set back
 			f.look.Store(now.Add(every).UnixNano())
 			f.update(now, false)
 			f.mu.Unlock()

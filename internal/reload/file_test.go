@@ -118,6 +118,11 @@ func TestCurrent(t *testing.T) {
 	b.write("four.", -time.Hour)
 	b.want("FOUR")
 	b.wantLog(0, useless)
+
+	// The clock was ahead, and is put right.
+	b.at = b.at.Add(-time.Hour)
+	b.write("five.", time.Minute)
+	b.want("FIVE")
 }
 
 // A file that is of no use leaves things as they are, and says so once.
