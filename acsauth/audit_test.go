@@ -210,13 +210,19 @@ func TestAudit(t *testing.T) {
 			a.mapForeign()
 			a.do("r1", "GET", "/api/token")
 			a.do("r2", "DELETE", "/api/user")
-		}, []string{"mapping_removed_foreign acs_id=FOREIGN" + ada + "r2" + whom}},
+		}, []string{
+			"request_refused client_id=APP error=mapping_invalid object_id=ADA operation=issue_token request_id=r1" + whom,
+			"mapping_removed_foreign acs_id=FOREIGN" + ada + "r2" + whom,
+		}},
 		{"written by the user", nil, func(a *audited) {
 			a.tamper("8:acs:" + a.ACS.ResourceID() + "_" + otherTenant)
 			a.do("r1", "GET", "/api/token")
 			a.do("r2", "DELETE", "/api/user")
 			a.do("r3", "DELETE", "/api/user")
-		}, []string{"mapping_removed_invalid" + ada + "r2" + whom}},
+		}, []string{
+			"request_refused client_id=APP error=mapping_invalid object_id=ADA operation=issue_token request_id=r1" + whom,
+			"mapping_removed_invalid" + ada + "r2" + whom,
+		}},
 		{"repaired by the next call", []func(*setup){withJournal}, func(a *audited) {
 			a.left("stray", acsauth.EntryCreate)
 			a.left("doomed", acsauth.EntryDelete)

@@ -227,10 +227,12 @@ func (h *Handler) answer(ctx context.Context, w http.ResponseWriter, r *http.Req
 }
 
 // auditRefusal records who was not let in, or not allowed to do something. A Teams
-// user's token that is refused counts: it may be forged, or somebody else's.
+// user's token that is refused counts, and a mapping: they may be forged, or somebody
+// else's.
 func (h *Handler) auditRefusal(ctx context.Context, e endpoint, u User, err error) {
 	refused := refusal(err)
-	if status := refused.Status(); status == http.StatusUnauthorized || status == http.StatusForbidden || refused.Name == "invalid_teams_token" {
+	status := refused.Status()
+	if status == http.StatusUnauthorized || status == http.StatusForbidden || refused.Name == "invalid_teams_token" || refused.Name == "mapping_invalid" {
 		h.cfg.Service.audit(ctx, "request_refused", u, "", slog.String("operation", e.operation), slog.String("error", refused.Name))
 	}
 }

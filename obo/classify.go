@@ -18,7 +18,7 @@ const (
 	// malformedToken is the number of a JWT that cannot be read: the caller's, or our
 	// own client assertion.
 	malformedToken = 50027
-	// maxRetryAfter bounds how long an answer can keep a tenant waiting.
+	// maxRetryAfter bounds how long an answer can keep a tenant from asking again.
 	maxRetryAfter = 10 * time.Minute
 )
 
@@ -59,7 +59,7 @@ func (r refusal) failure(status int, header http.Header, now time.Time) *Error {
 		e.TraceID = guidOrNothing(header.Get("x-ms-request-id"))
 	}
 	if wait, ok := httpx.RetryAfter(header, now); ok {
-		e.RetryAfter = min(wait, maxRetryAfter)
+		e.RetryAfter = wait
 	}
 
 	// A challenge wins over every other reading. One that cannot be relayed

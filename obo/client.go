@@ -144,8 +144,8 @@ func (c *Client) refresh(ctx context.Context, key cacheKey, tenant, assertion, c
 		if failure.isLoop() {
 			throttle = key
 		}
-		until := now.Add(failure.RetryAfter)
-		c.cache.Put(throttle, item{failure: failure, until: until}, failure.size(), until)
+		c.cache.Put(throttle, item{failure: failure, until: now.Add(failure.RetryAfter)}, failure.size(),
+			now.Add(min(failure.RetryAfter, maxRetryAfter)))
 	case failure.lasting():
 		remember(key, item{failure: failure, claims: claims, since: now}, failure.size()+int64(len(claims)), now.Add(failureMemory))
 	}
@@ -160,7 +160,7 @@ type item struct {
 	failure *Error
 	claims  string // that were sent for it
 	since   time.Time
-	until   time.Time // of a throttling: when Entra may be asked again
+	until   time.Time // of a throttling: when Entra wants to be asked again
 }
 
 // isFresh reports whether an answer is so young that to ask again would yield the same.

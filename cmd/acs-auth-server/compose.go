@@ -242,6 +242,9 @@ func newService(s *settings, identities *acsidentity.Client, mapper acsauth.Iden
 		Audit:           around.audit,
 		Telemetry:       around.telemetry(),
 	}
+	if _, keepsJournal := mapper.(acsauth.JournalingMapper); !keepsJournal {
+		cfg.Logger = withReports(cfg.Logger)
+	}
 	for _, scope := range s.acsTokenScopes {
 		cfg.Tokens.Scopes = append(cfg.Tokens.Scopes, acsidentity.Scope(scope))
 	}

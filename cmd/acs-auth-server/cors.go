@@ -22,7 +22,7 @@ func allowOrigins(origins []string, next http.Handler) http.Handler {
 	if len(origins) == 0 {
 		return next
 	}
-	protocol := cors.New(cors.Options{
+	options := cors.Options{
 		// Exactly, while the package's own list ignores case.
 		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (allowed bool, vary []string) {
 			return len(r.Header.Values("Origin")) == 1 && slices.Contains(origins, origin), nil
@@ -31,13 +31,21 @@ func allowOrigins(origins []string, next http.Handler) http.Handler {
 		AllowedHeaders: []string{"authorization", "content-type", "teams-user-aad-token", "x-request-id", "traceparent"},
 		ExposedHeaders: []string{"WWW-Authenticate", "Retry-After", "X-Request-Id"},
 		MaxAge:         int(preflightLife.Seconds()),
-	}).Handler(next)
+	}
+	preflights := cors.New(options).Handler(next)
+	// The package leaves answers to other methods alone, of which browsers send HEAD
+	// without a preflight: the page is to see its 405.
+	options.AllowedMethods = append(options.AllowedMethods, http.MethodHead, http.MethodPut, http.MethodPatch)
+	requests := cors.New(options).Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodOptions && !isPreflight(r) {
+		switch {
+		case isPreflight(r):
+			preflights.ServeHTTP(w, r)
+		case r.Method == http.MethodOptions:
 			next.ServeHTTP(w, r)
-			return
+		default:
+			requests.ServeHTTP(w, r)
 		}
-		protocol.ServeHTTP(w, r)
 	})
 }
 

@@ -39,8 +39,17 @@ written 30s, 2m or 1h30m.
 		}
 	}
 	fmt.Fprint(w, `
-Traces and metrics are exported as the variables of OpenTelemetry, OTEL_*, say. They
-are in the environment and nowhere else; docs/settings.md has them.
+OpenTelemetry: its own variables, which are in the environment and nowhere else. By
+default nothing is exported; docs/settings.md has all that count.
+
+  OTEL_EXPORTER_OTLP_ENDPOINT    where traces are sent to
+  OTEL_METRICS_EXPORTER=otlp     metrics are sent there too
+  OTEL_EXPORTER_OTLP_PROTOCOL    http/protobuf (default) or grpc
+  OTEL_EXPORTER_OTLP_HEADERS     sent along, such as a key
+  OTEL_SERVICE_NAME              default acs-auth-server
+  OTEL_RESOURCE_ATTRIBUTES       what else says where this server runs
+  OTEL_TRACES_SAMPLER            which traces; by default the callers decide
+  OTEL_SDK_DISABLED=true         nothing at all
 `)
 }
 

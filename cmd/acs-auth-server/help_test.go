@@ -18,7 +18,7 @@ func TestHelpOfSettings(t *testing.T) {
 	printHelp(&stdout)
 	var got, want []string
 	_, text, _ := strings.Cut(stdout.String(), "\n\nSettings, ")
-	text, _, _ = strings.Cut(text, "\n\nTraces and metrics ")
+	text, _, _ = strings.Cut(text, "\n\nOpenTelemetry: ")
 	for _, block := range strings.Split(text, "\n\n")[1:] {
 		got = append(got, strings.Join(strings.Fields(block), " "))
 	}

@@ -339,6 +339,8 @@ func (l *leakTest) failToSignIn() {
 	create := func() { l.send("POST", "/api/user", bearer(l.token(u, cloud.TokenOptions{}))) }
 	for _, fault := range l.answers(cloud.OpEntraToken, u) {
 		fault.Times = 2 // in case that it is tried again
+		fault.Header = fault.Header.Clone()
+		fault.Header.Del("Retry-After") // or nobody would ask for a second
 		remove := l.Inject(fault)
 		create()
 		remove()

@@ -32,6 +32,17 @@ func newAuditLogger(inner slog.Handler, s *settings) *slog.Logger {
 	return slog.New(requestHandler{inner: inner, level: min(s.logLevel, slog.LevelInfo)}).With("log", "audit")
 }
 
+// withReports returns a logger that LOG_LEVEL leaves the lines at level info, for who
+// uses a store that keeps no journal: among them are the only traces of identities that
+// a process which is killed leaves behind.
+func withReports(logger *slog.Logger) *slog.Logger {
+	if h, ok := logger.Handler().(requestHandler); ok && h.level > slog.LevelInfo {
+		h.level = slog.LevelInfo
+		return slog.New(h)
+	}
+	return logger
+}
+
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	if !ok {

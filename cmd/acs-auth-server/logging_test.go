@@ -93,6 +93,33 @@ func TestLogLevel(t *testing.T) {
 	}
 }
 
+// With a store that keeps no journal, only the log tells that a creation began which
+// came to no end, whatever LOG_LEVEL is.
+func TestReportsAtEveryLevel(t *testing.T) {
+	t.Parallel()
+	c, _ := startCloud(t)
+	for _, level := range []string{"debug", "info", "warn", "error"} {
+		log, p := newOutput(), new(problems)
+		s := load(cloudLayers(c, "MAPPING_STORE=memory", "LOG_LEVEL="+level), true, p)
+		logger, audit := newLoggers(log, s)
+		made := compose(s, surroundings{client: c.HTTPClient(), logger: logger, audit: audit}, p)
+		if p.any() {
+			t.Fatal(p.list)
+		}
+		if _, _, err := made.service.Create(t.Context(), acsauth.User{TenantID: c.TenantID, ObjectID: level}); err != nil {
+			t.Fatal(err)
+		}
+		for _, message := range []string{"identity report opened", "identity report closed"} {
+			if n := len(logLines(t, log.String(), message)); n != 1 {
+				t.Errorf("LOG_LEVEL=%s: %d lines with %q, want 1", level, n, message)
+			}
+		}
+		if logger.Info("other"); strings.Contains(log.String(), "other") != (level == "debug" || level == "info") {
+			t.Errorf("LOG_LEVEL=%s does not hold for other lines:\n%s", level, log)
+		}
+	}
+}
+
 func TestLogFormat(t *testing.T) {
 	t.Parallel()
 	for format, want := range map[string]string{"": `{"time":`, logJSON: `{"time":`, logText: "time="} {

@@ -126,7 +126,7 @@ func serverSettings() []setting {
 			name:     "LOG_LEVEL",
 			fallback: "info",
 			example:  "debug",
-			meaning:  "debug, info, warn or error; the audit log is always complete",
+			meaning:  "debug, info, warn or error; the audit log is always complete, and so are reports of identities that may get lost",
 			parse:    logLevel,
 		},
 		{

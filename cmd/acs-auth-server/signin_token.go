@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -19,6 +20,9 @@ const (
 	minLeft = time.Minute
 	// renewPause is the least time between two attempts to renew a good token.
 	renewPause = 30 * time.Second
+	// longestRefusal is the most time for which a refusal that says when to ask again
+	// is taken for an answer.
+	longestRefusal = 10 * time.Minute
 )
 
 // An appToken is an access token of the app, or of a managed identity.
@@ -38,9 +42,11 @@ type appTokens struct {
 	logger  *slog.Logger
 	flight  singleflight.Group
 
-	mu    sync.Mutex
-	held  appToken
-	renew time.Time // when to
+	mu      sync.Mutex
+	held    appToken
+	renew   time.Time    // when to
+	refusal *signInError // the last one that said when to ask again
+	until   time.Time    // which is then
 }
 
 // token returns an access token. However many callers want one, it is asked for
@@ -49,6 +55,12 @@ func (a *appTokens) token(ctx context.Context) (string, error) {
 	held, good, due := a.known()
 	if good && !due {
 		return held.text, nil
+	}
+	if err := a.refused(); err != nil {
+		if good {
+			return held.text, nil
+		}
+		return "", err
 	}
 	ch := a.flight.DoChan("", func() (token any, err error) {
 		defer func() { // package singleflight would end the process, and print the value
@@ -81,11 +93,28 @@ func (a *appTokens) known() (held appToken, good, due bool) {
 	return a.held, now.Before(a.held.expires.Add(-minLeft)), !now.Before(a.renew)
 }
 
+// refused returns the last refusal as long as it says that nobody should ask, but for
+// ten minutes at most.
+func (a *appTokens) refused() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	left := time.Until(a.until)
+	if a.refusal == nil || left <= max(0, a.refusal.retryAfter-longestRefusal) {
+		return nil
+	}
+	still := *a.refusal
+	still.retryAfter = left
+	return &still
+}
+
 // update asks for a token, unless somebody else just has.
 func (a *appTokens) update(ctx context.Context) (string, error) {
 	held, good, due := a.known()
 	if good && !due {
 		return held.text, nil
+	}
+	if err := a.refused(); err != nil {
+		return "", err
 	}
 	token, err := a.acquire(ctx)
 	if err == nil {
@@ -95,6 +124,9 @@ func (a *appTokens) update(ctx context.Context) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.renew = now.Add(renewPause)
+	if errors.As(err, &a.refusal) {
+		a.until = now.Add(a.refusal.retryAfter)
+	}
 	if err != nil {
 		if good {
 			a.logger.WarnContext(ctx, "a token could not be renewed, and is used until it expires", "of", a.of, "expires", held.expires, "error", err)

@@ -127,6 +127,34 @@ func TestRenewal(t *testing.T) {
 }
 
 // Who issues a token may say when it is to be renewed.
+// Entra ID is not asked again before it wants to be, but for ten minutes at most, and
+// callers are told how long that is.
+func TestRefusalThatSaysWhenToComeBack(t *testing.T) {
+	t.Parallel()
+	for wish, holds := range map[time.Duration]time.Duration{time.Minute: time.Minute, time.Hour: 10 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			c, tokens, _ := appTokensOf(t)
+			mend := c.Inject(cloud.Fault{Op: cloud.OpEntraToken, Status: 429, Header: http.Header{"Retry-After": {fmt.Sprint(wish.Seconds())}}})
+			began := time.Now()
+			for range 3 {
+				_, err := tokens.token(t.Context())
+				var refused *signInError
+				if !errors.As(err, &refused) || refused.kind != httpx.KindThrottled || refused.RetryDelay() != wish-time.Since(began) {
+					t.Errorf("after %s: %v, and to come back after %s; want after %s", time.Since(began), err, refused.RetryDelay(), wish-time.Since(began))
+				}
+				time.Sleep(holds/2 - time.Second)
+			}
+			if n := c.CallCount(cloud.OpEntraToken); n != 1 {
+				t.Errorf("%d calls, want one", n)
+			}
+			mend()
+			if _, err := tokens.token(t.Context()); err != nil {
+				t.Errorf("when the time is over: %v", err)
+			}
+		})
+	}
+}
+
 func TestRefreshIn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

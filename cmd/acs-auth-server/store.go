@@ -27,7 +27,7 @@ type database struct {
 // openDatabase opens the store that s names. It does no I/O.
 func openDatabase(s *settings, resource string, around surroundings, p *problems) *database {
 	store, err := stores.Open(s.storeAddress.Reveal(), stores.Options{
-		Resource: resource, HTTPClient: around.limited(s.maxPerUpstream), MeterProvider: around.meters, TracerProvider: around.tracers,
+		Resource: resource, HTTPClient: around.limited(s.maxPerUpstream), Timeout: s.upstreamTimeout, MeterProvider: around.meters, TracerProvider: around.tracers,
 	})
 	if err != nil {
 		p.addFirst("MAPPING_STORE", "%v", err)

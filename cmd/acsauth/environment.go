@@ -173,7 +173,7 @@ func (t *tool) identities(f *finding) *acsidentity.Client {
 func (t *tool) service(p *place, quiet bool) (*acsauth.Service, error) {
 	logger := slog.New(slog.DiscardHandler)
 	if !quiet {
-		logger = slog.New(slog.NewJSONHandler(t.stderr, nil))
+		logger = slog.New(slog.NewJSONHandler(t.stderr, nil)).With("log", "audit") // as the server marks them
 	}
 	return acsauth.NewService(acsauth.ServiceConfig{Identities: p.identities, Mapper: p.Store, Logger: slog.New(slog.DiscardHandler), Audit: logger})
 }

@@ -87,8 +87,8 @@ func TestAlertsFire(t *testing.T) {
 			[]string{requests + `ok"} 0+60x90`, requests + `not_found"} 0+1500x90`, requests + `client_closed"} 0+18x90`},
 		},
 		"AcsAuthServerMisconfigured": {
-			[]string{requests + `ok"} 0+60x90`, requests + `server_misconfigured"} 5x58 stale _x11 5x20`}, // long ago, with a gap
-			[]string{requests + `server_misconfigured"} _x80 1x10`},                                       // for the first time
+			[]string{requests + `ok"} 0+60x90`, requests + `server_misconfigured"} 5x8 stale _x61 5x20`}, // long ago, with a gap
+			[]string{requests + `server_misconfigured"} _x80 1x10`},                                      // for the first time
 		},
 		"AcsAuthSlow": {
 			[]string{buckets + `2.5"} 0+1x90`, buckets + `1"} 0+60x90`, buckets + `+Inf"} 0+60x90`},
@@ -127,7 +127,7 @@ func TestAlertsFire(t *testing.T) {
 			[]string{`acsauth_audit_lost_total{job="acs-auth-server",instance="a"} 0x80 1x10`},
 		},
 		"AcsAuthMappingInvalid": {
-			[]string{requests + `mapping_invalid"} 3x58 stale 3x31`},
+			[]string{requests + `mapping_invalid"} 3x8 stale _x61 3x20`},
 			[]string{requests + `mapping_invalid"} 3x80 4x10`},
 		},
 	}

@@ -87,12 +87,14 @@ func TestRetryAfter(t *testing.T) {
 		{"nothing", nil, 0, false},
 		{"seconds", http.Header{"Retry-After": {"120"}}, 2 * time.Minute, true},
 		{"a date", http.Header{"Retry-After": {"Mon, 23 Nov 2026 12:00:30 GMT"}}, 30 * time.Second, true},
-		{"a date in the past", http.Header{"Retry-After": {"Mon, 23 Nov 2026 11:00:00 GMT"}}, 0, true},
+		{"a date in the past", http.Header{"Retry-After": {"Mon, 23 Nov 2026 11:00:00 GMT"}}, time.Second, true},
+		{"no wait", http.Header{"Retry-After": {"0"}}, time.Second, true},
+		{"no wait in milliseconds", http.Header{"Retry-After-Ms": {"0"}, "Retry-After": {"9"}}, time.Second, true},
 		{"milliseconds first", http.Header{"Retry-After-Ms": {"1500"}, "Retry-After": {"9"}}, 1500 * time.Millisecond, true},
 		{"Azure's milliseconds", http.Header{"X-Ms-Retry-After-Ms": {"250"}}, 250 * time.Millisecond, true},
 		{"unusable milliseconds", http.Header{"Retry-After-Ms": {"soon"}, "Retry-After": {"9"}}, 9 * time.Second, true},
 		{"negative", http.Header{"Retry-After": {"-1"}}, 0, false},
-		{"absurd", http.Header{"Retry-After": {"99999999999999999999"}}, 0, false},
+		{"absurd", http.Header{"Retry-After": {"99999999999999999999"}}, math.MaxInt32 * time.Second, true},
 		{"words", http.Header{"Retry-After": {"soon"}}, 0, false},
 	} {
 		if got, told := httpx.RetryAfter(test.header, now); got != test.want || told != test.told {

@@ -1,7 +1,9 @@
 package httpx
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -12,21 +14,28 @@ import (
 // RetryAfter returns how long the server asks to wait: the headers
 // retry-after-ms and x-ms-retry-after-ms (milliseconds) before Retry-After
 // (seconds or an HTTP date, RFC 9110 section 10.2.3). ok is false if no header
-// holds a usable value; a date in the past means zero.
+// holds a usable value. Zero and a date in the past mean a second: to be told to wait
+// and to ask again at once would be no wait.
 func RetryAfter(h http.Header, now time.Time) (wait time.Duration, ok bool) {
 	for _, name := range []string{"retry-after-ms", "x-ms-retry-after-ms"} {
-		if ms, err := strconv.ParseUint(strings.TrimSpace(h.Get(name)), 10, 31); err == nil {
-			return time.Duration(ms) * time.Millisecond, true
+		if ms, ok := count(h.Get(name)); ok {
+			return cmp.Or(time.Duration(ms)*time.Millisecond, time.Second), true
 		}
 	}
-	value := strings.TrimSpace(h.Get("Retry-After"))
-	if s, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(s) * time.Second, true
+	value := h.Get("Retry-After")
+	if s, ok := count(value); ok {
+		return cmp.Or(time.Duration(s)*time.Second, time.Second), true
 	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now)), true
+	if at, err := http.ParseTime(strings.TrimSpace(value)); err == nil {
+		return cmp.Or(max(0, at.Sub(now)), time.Second), true
 	}
 	return 0, false
+}
+
+// count reads a whole number. One that is too large is the largest.
+func count(text string) (n uint64, ok bool) {
+	n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 31)
+	return n, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // Retry says how often, and after which delays, a call is tried again.
