@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
@@ -23,7 +24,8 @@ import (
 const maxAnswer = 4 << 20
 
 // An Account is where tables are, and what gives access to them. Make one with
-// [ConnectionString] or [Entra]; [New] says what is wrong with it.
+// [ConnectionString], [ChangingConnectionString] or [Entra]; [New] says what is wrong
+// with it.
 //
 // It keeps its secret in a function, out of the reach of fmt, log/slog and
 // encoding/json.
@@ -36,14 +38,15 @@ type Account struct {
 // with an AccountName and AccountKey, or with a SharedAccessSignature and a
 // TableEndpoint or AccountName. A signature must permit to read, add, update and
 // delete entities, and to create the table if [Mapper.CreateTable] is to.
-func ConnectionString(s string) Account {
+func ConnectionString(s string) Account { return ChangingConnectionString(s, nil) }
+
+// ChangingConnectionString is [ConnectionString] for an AccountKey that is replaced
+// while the [Mapper] is in use: current returns the connection string as it is now, s at
+// first. It is called before each operation, from many goroutines at once, and should
+// return at once. Only its AccountKey counts, if it has one that is base64.
+func ChangingConnectionString(s string, current func() string) Account {
 	return Account{open: func(t policy.Transporter) (*aztables.ServiceClient, []error) {
-		settings := map[string]string{}
-		for setting := range strings.SplitSeq(strings.TrimSpace(s), ";") {
-			if name, value, ok := strings.Cut(setting, "="); ok {
-				settings[strings.TrimSpace(name)] = strings.TrimSpace(value)
-			}
-		}
+		settings := parseConnectionString(s)
 		var mistakes []error
 		endpoint, err := tableEndpoint(settings)
 		if err != nil {
@@ -64,10 +67,46 @@ func ConnectionString(s string) Account {
 			return nil, mistakes
 		}
 		if key != "" {
-			return opened(aztables.NewServiceClientWithSharedKey(endpoint.String(), credential, options(endpoint, t)))
+			o := options(endpoint, t)
+			if current != nil {
+				o.PerCallPolicies = append(o.PerCallPolicies, &keyChange{current: current, credential: credential, last: s})
+			}
+			return opened(aztables.NewServiceClientWithSharedKey(endpoint.String(), credential, o))
 		}
 		return opened(aztables.NewServiceClientWithNoCredential(endpoint.String()+"/?"+signature, options(endpoint, t)))
 	}}
+}
+
+func parseConnectionString(s string) map[string]string {
+	settings := map[string]string{}
+	for setting := range strings.SplitSeq(strings.TrimSpace(s), ";") {
+		if name, value, ok := strings.Cut(setting, "="); ok {
+			settings[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		}
+	}
+	return settings
+}
+
+// A keyChange gives a credential the key that is in the connection string now.
+type keyChange struct {
+	current    func() string
+	credential *aztables.SharedKeyCredential
+
+	mu   sync.Mutex
+	last string
+}
+
+// Do implements [policy.Policy]. It comes before the request is signed.
+func (c *keyChange) Do(r *policy.Request) (*http.Response, error) {
+	now := c.current()
+	c.mu.Lock()
+	if now != c.last {
+		if key := parseConnectionString(now)["AccountKey"]; key != "" && c.credential.SetAccountKey(key) == nil {
+			c.last = now
+		}
+	}
+	c.mu.Unlock()
+	return r.Next()
 }
 
 func opened(client *aztables.ServiceClient, err error) (*aztables.ServiceClient, []error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/graphmap"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/stores"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/obo"
 )
 
@@ -69,6 +70,23 @@ func followMappingKeys(s *settings, cfg *graphmap.Config, around surroundings) {
 		return // it has changed at this very moment: what was read before is good
 	}
 	cfg.Keys, cfg.CurrentKeys = nil, func() [][]byte { return *ring.Current() }
+}
+
+// followStorePassword makes a store follow the file that its address was read from, as
+// followAccessKey does.
+func followStorePassword(s *settings, options *stores.Options, around surroundings) {
+	const setting = "MAPPING_STORE"
+	if _, fromFile := s.files[setting]; !fromFile {
+		return
+	}
+	first := s.storeAddress.Reveal()
+	address, err := follow(s, setting, "", around, func(text string) (acsauth.Secret, error) {
+		return acsauth.NewSecret(text), stores.Follows(first, text)
+	})
+	if err != nil {
+		return // it has changed at this very moment: what was read before is good
+	}
+	options.Current = func() string { return address.Current().Reveal() }
 }
 
 func bytesOf(secrets []acsauth.Secret) (all [][]byte) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/stores"
 )
 
 // replaceFile replaces a file in one step, as tools that care do, with one that was
@@ -288,6 +291,38 @@ func TestConnectionStringOfAnotherResource(t *testing.T) {
 	})
 	if n := len(other.Identities()); n != 0 {
 		t.Errorf("%d identities in the other resource", n)
+	}
+}
+
+// The password in the address of a store is followed, and the place is not.
+func TestStorePasswordIsFollowed(t *testing.T) {
+	t.Parallel()
+	const first, second = "postgres://acs:first@db.contoso.com/mappings", "postgres://acs:second@db.contoso.com/mappings"
+	path := writeFile(t, first+"\n")
+	p := new(problems)
+	s := load([]source.Layer{source.Environment(with(enough, "MAPPING_STORE=", "MAPPING_STORE_FILE="+path))}, false, p)
+	if p.any() {
+		t.Fatal(p.list)
+	}
+	log := newOutput()
+	var options stores.Options
+	followStorePassword(s, &options, surroundings{logger: slog.New(slog.NewJSONHandler(log, nil))})
+	if got := options.Current(); got != first {
+		t.Errorf("at first it is %s", got)
+	}
+	replaceFile(t, path, second)
+	until(t, func() bool { return options.Current() == second })
+	replaceFile(t, path, strings.Replace(second, "/mappings", "/others", 1))
+	until(t, func() bool {
+		got := options.Current()
+		return got != second || strings.Contains(log.String(), "another server or database")
+	})
+	if got := options.Current(); got != second {
+		t.Errorf("then it is %s", got)
+	}
+	fixed := stores.Options{}
+	if followStorePassword(&settings{}, &fixed, surroundings{}); fixed.Current != nil {
+		t.Error("an address that is not in a file is followed")
 	}
 }
 

@@ -26,9 +26,11 @@ type database struct {
 
 // openDatabase opens the store that s names. It does no I/O.
 func openDatabase(s *settings, resource string, around surroundings, p *problems) *database {
-	store, err := stores.Open(s.storeAddress.Reveal(), stores.Options{
+	options := stores.Options{
 		Resource: resource, HTTPClient: around.limited(s.maxPerUpstream), Timeout: s.upstreamTimeout, MeterProvider: around.meters, TracerProvider: around.tracers,
-	})
+	}
+	followStorePassword(s, &options, around)
+	store, err := stores.Open(s.storeAddress.Reveal(), options)
 	if err != nil {
 		p.addFirst("MAPPING_STORE", "%v", err)
 		return nil

@@ -60,6 +60,10 @@ type Options struct {
 	HTTPClient *http.Client  // for stores behind HTTP; nil: the package's default
 	Existing   bool          // do not create SQLite's file
 	Timeout    time.Duration // of a statement, or of an attempt at a request; 0: the package's default
+	// Current returns the address as it is now, with the password or key to use, where
+	// that may be replaced while the store is open. It must follow the first address
+	// (see [Follows]), and returns at once. Nil: the address does not change.
+	Current func() string
 
 	MeterProvider  metric.MeterProvider // nil: OpenTelemetry's global one
 	TracerProvider trace.TracerProvider // nil: OpenTelemetry's global one
@@ -141,7 +145,20 @@ func openPostgres(address string, o Options) (*Store, error) {
 		timeout := cmp.Or(o.Timeout, sqlmap.DefaultTimeout)
 		config.RuntimeParams["statement_timeout"] = strconv.FormatInt(timeout.Milliseconds(), 10)
 	}
-	return useSQL(stdlib.OpenDB(*config), sqlmap.Postgres, o)
+	return useSQL(stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(o.identify)), sqlmap.Postgres, o)
+}
+
+// identify lets a new connection sign in as the address says now.
+func (o Options) identify(_ context.Context, config *pgx.ConnConfig) error {
+	if o.Current == nil {
+		return nil
+	}
+	now, err := pgx.ParseConfig(o.Current())
+	if err != nil {
+		return errors.New("the address of the store is no URL any more")
+	}
+	config.User, config.Password = now.User, now.Password
+	return nil
 }
 
 func useSQL(db *sql.DB, dialect sqlmap.Dialect, o Options) (*Store, error) {
@@ -160,8 +177,12 @@ func useSQL(db *sql.DB, dialect sqlmap.Dialect, o Options) (*Store, error) {
 }
 
 func openTables(connectionString string, o Options) (*Store, error) {
+	account := tablemap.ConnectionString(connectionString)
+	if o.Current != nil {
+		account = tablemap.ChangingConnectionString(connectionString, func() string { return strings.TrimPrefix(o.Current(), prefixTables) })
+	}
 	m, err := tablemap.New(tablemap.Config{
-		Account: tablemap.ConnectionString(connectionString), Resource: o.Resource, HTTPClient: o.HTTPClient, AttemptTimeout: o.Timeout,
+		Account: account, Resource: o.Resource, HTTPClient: o.HTTPClient, AttemptTimeout: o.Timeout,
 		MeterProvider: o.MeterProvider, TracerProvider: o.TracerProvider,
 	})
 	if err != nil { // in the words of a Config
