@@ -3,6 +3,7 @@ package acsauth_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/openapitest"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/telemetrytest"
 )
 
@@ -195,7 +197,11 @@ func TestMaxConcurrent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		body, err := io.ReadAll(in.Body)
 		in.Body.Close()
+		if err := errors.Join(err, openapitest.Check(in, body)); err != nil {
+			t.Error(err)
+		}
 		if in.StatusCode != 503 {
 			t.Errorf("%s %s: %d, although nothing should have been looked at", r.method, r.path, in.StatusCode)
 		}

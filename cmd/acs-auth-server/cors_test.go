@@ -34,7 +34,7 @@ func browse(ctx context.Context, method, url string, header http.Header) (status
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
 	// What the document says of OPTIONS is that it is refused.
-	if err == nil && method != "OPTIONS" && !strings.Contains(string(body), "overloaded") {
+	if err == nil && method != "OPTIONS" {
 		err = openapitest.Check(answer, body)
 	}
 	return answer.StatusCode, answer.Header, err

@@ -23,6 +23,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/openapitest"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
@@ -102,8 +103,11 @@ func get(ctx context.Context, client *http.Client, url string) (*http.Response, 
 	if err != nil {
 		return nil, err
 	}
-	_, err = io.Copy(io.Discard, answer.Body)
+	body, err := io.ReadAll(answer.Body)
 	_ = answer.Body.Close()
+	if err == nil {
+		err = openapitest.Check(answer, body)
+	}
 	return answer, err
 }
 
@@ -132,8 +136,8 @@ func TestTLS(t *testing.T) {
 	if _, err := get(t.Context(), old, "https://"+addr+"/healthz"); err == nil || !strings.Contains(err.Error(), "version") {
 		t.Errorf("TLS 1.1: %v", err)
 	}
-	if answer, err := get(t.Context(), trustingCert(t, leaf, nil), r.url+"/healthz"); err != nil || answer.StatusCode != 400 {
-		t.Errorf("without TLS: %v, %v", answer, err)
+	if answer, _ := try(t.Context(), "GET", r.url+"/healthz"); answer.status != 400 { // net/http's own, which the document has not
+		t.Errorf("without TLS: %d", answer.status)
 	}
 
 	check := func(environ ...string) (status int, said string) {

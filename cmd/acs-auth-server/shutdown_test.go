@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/openapitest"
 )
 
 // A pipeListener is a port within the process, so that a server can be observed in
@@ -120,8 +121,11 @@ func (v *visitor) sendUntil(ctx context.Context, to *replica, method, path strin
 	if answer, err = v.client.Do(r); err != nil {
 		return nil, kept, err
 	}
-	_, err = io.Copy(io.Discard, answer.Body)
+	body, err := io.ReadAll(answer.Body)
 	_ = answer.Body.Close()
+	if err == nil {
+		err = openapitest.Check(answer, body)
+	}
 	return answer, kept, err
 }
 

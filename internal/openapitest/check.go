@@ -71,23 +71,25 @@ func Check(answer *http.Response, body []byte) error {
 }
 
 // find returns the operation that a request asks for. One that there is not has
-// one answer, which the document describes in words.
+// one answer, which the document describes in words, unless there are too many
+// requests.
 func find(document *openapi3.T, method, path string) *openapi3.Operation {
 	item := document.Paths.Value(path)
 	if item == nil {
 		item = document.Paths.Value("/api" + path)
 	}
 	if item == nil {
-		return &openapi3.Operation{Responses: only(http.StatusNotFound, document.Components.Responses["NotFound"])}
+		return &openapi3.Operation{Responses: only(document, http.StatusNotFound, "NotFound")}
 	}
 	if operation, ok := item.Operations()[method]; ok {
 		return operation
 	}
-	return &openapi3.Operation{Responses: only(http.StatusMethodNotAllowed, document.Components.Responses["MethodNotAllowed"])}
+	return &openapi3.Operation{Responses: only(document, http.StatusMethodNotAllowed, "MethodNotAllowed")}
 }
 
-func only(status int, response *openapi3.ResponseRef) *openapi3.Responses {
-	return openapi3.NewResponses(openapi3.WithStatus(status, response))
+func only(document *openapi3.T, status int, name string) *openapi3.Responses {
+	all := document.Components.Responses
+	return openapi3.NewResponses(openapi3.WithStatus(status, all[name]), openapi3.WithStatus(http.StatusServiceUnavailable, all["ServiceUnavailable"]))
 }
 
 func validate(document *openapi3.T, operation *openapi3.Operation, answer *http.Response, body []byte) error {

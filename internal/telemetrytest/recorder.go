@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric"
@@ -61,6 +62,23 @@ func (r *Recorder) Counts(t testing.TB) map[string]int64 {
 				}
 			default:
 				t.Fatalf("%s is of a kind that this package does not know", m.Name)
+			}
+		}
+	}
+	return found
+}
+
+// Durations returns how long what was timed took together, by metric and attributes as
+// in Counts.
+func (r *Recorder) Durations(t testing.TB) map[string]time.Duration {
+	t.Helper()
+	found := map[string]time.Duration{}
+	for _, scope := range r.collect(t).ScopeMetrics {
+		for _, m := range scope.Metrics {
+			if data, ok := m.Data.(metricdata.Histogram[float64]); ok && m.Unit == "s" {
+				for _, p := range data.DataPoints {
+					found[key(m.Name, p.Attributes)] += time.Duration(p.Sum * float64(time.Second))
+				}
 			}
 		}
 	}
