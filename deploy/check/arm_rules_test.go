@@ -192,8 +192,17 @@ func TestTemplateTelemetry(t *testing.T) {
 	if got := get(t, environment, "properties", "appLogsConfiguration", "destination"); got != "azure-monitor" {
 		t.Errorf("logs go to %v, where the diagnostic setting does not find them", got)
 	}
+	// No stable client of the API has these two; the models of its v3.0.0-beta.1 take them.
 	want := map[string]any{"tracesConfiguration": map[string]any{"destinations": []any{"appInsights"}}}
 	if diff := cmp.Diff(want, get(t, environment, "properties", "openTelemetryConfiguration")); diff != "" {
 		t.Errorf("OpenTelemetry (-want +got):\n%s", diff)
+	}
+	insights, _ := get(t, environment, "properties", "appInsightsConfiguration").(map[string]any)
+	if text, _ := insights["connectionString"].(string); len(insights) != 1 || !strings.HasPrefix(text, "InstrumentationKey=") {
+		t.Errorf("Application Insights: %v", insights)
+	}
+	setting, _ := get(t, d.only(t, "Microsoft.Insights/diagnosticSettings").body, "properties").(map[string]any)
+	if workspace := d.only(t, "Microsoft.OperationalInsights/workspaces").id; len(setting) != 2 || setting["workspaceId"] != workspace {
+		t.Errorf("the diagnostic setting has %v, want the logs and the workspace %s", setting, workspace)
 	}
 }
