@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"reflect"
 	"slices"
@@ -20,7 +21,7 @@ import (
 // what they were given: statements, addresses with passwords, tokens.
 func causes(err error) string {
 	var lines []string
-	walk(err, func(err error) {
+	for err := range tree(err) {
 		line := fmt.Sprintf("%T", err)
 		if text := toldText(err); text != "" {
 			line += ": " + text
@@ -28,24 +29,34 @@ func causes(err error) string {
 			line += " (" + f.FailureKind() + ")"
 		}
 		lines = append(lines, line)
-	})
+	}
 	return strings.Join(lines, "\n")
 }
 
-// walk visits err and what is below it, the outermost first.
-func walk(err error, visit func(error)) {
+// tree yields err and what is below it, the outermost first.
+func tree(err error) iter.Seq[error] {
+	return func(yield func(error) bool) { walk(err, yield) }
+}
+
+// walk reports whether to go on.
+func walk(err error, yield func(error) bool) bool {
 	if err == nil { // as lists of causes can hold
-		return
+		return true
 	}
-	visit(err)
+	if !yield(err) {
+		return false
+	}
 	switch wrapper := err.(type) {
 	case interface{ Unwrap() error }:
-		walk(wrapper.Unwrap(), visit)
+		return walk(wrapper.Unwrap(), yield)
 	case interface{ Unwrap() []error }:
 		for _, cause := range wrapper.Unwrap() {
-			walk(cause, visit)
+			if !walk(cause, yield) {
+				return false
+			}
 		}
 	}
+	return true
 }
 
 // A detail is a cause that this package found itself, so that its text can be told.
@@ -83,17 +94,17 @@ func toldText(err error) string {
 	}
 	// It may repeat what a function of the program's, or a transport, has returned.
 	text := err.Error()
-	walk(err, func(cause error) {
+	for cause := range tree(err) {
 		if said := cause.Error(); said != "" && !isOwn(cause) && !isPlain(cause) && toldText(cause) == "" {
 			text = strings.ReplaceAll(text, said, "…")
 		}
-	})
+	}
 	return text
 }
 
 // isOwn reports whether a package of this module made the type of err.
 func isOwn(err error) bool {
-	module := strings.TrimSuffix(scope, "acsauth")
+	module := strings.TrimSuffix(telemetryScope, "acsauth")
 	return strings.HasPrefix(packageOf(err)+"/", module)
 }
 

@@ -147,8 +147,8 @@ func (s *Service) make(ctx context.Context, u User, withToken bool) (acsID strin
 }
 
 // settle maps u to acsID, and returns what u is mapped to in the end: acsID, or
-// what somebody else mapped u to first. After an error acsID is certainly not
-// mapped, so far as the store can be asked, and has to go.
+// what somebody else mapped u to first. After an error the caller must delete
+// acsID: settle has removed its mapping, as far as the store could be asked.
 func (s *Service) settle(ctx context.Context, u User, acsID string) (winner string, err error) {
 	unknown := false // whether some attempt may have, or may yet, come through
 	began := time.Now()
@@ -206,9 +206,9 @@ func (s *Service) winner(ctx context.Context, u User, acsID string, caughtUp boo
 	return winner, nil
 }
 
-// unmap ends an attempt to store that came to no end: what may have been written
-// is removed, since its identity is about to be deleted. It returns the error to
-// report, which is never that there is no mapping.
+// unmap gives up storing a mapping. It removes what may have been written, since the
+// identity is about to be deleted, and returns the error to report, which is never
+// identity_not_mapped: that would tell the caller to create one.
 func (s *Service) unmap(ctx context.Context, u User, acsID string, unknown bool, cause error) error {
 	if unknown {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)

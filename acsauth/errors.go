@@ -172,19 +172,9 @@ func refusal(err error) *Error {
 // findClaims returns the claims of the first claims challenge in err's tree that can
 // be passed on. errors.As would stop at the first error that could carry one.
 func findClaims(err error) string {
-	if challenge, ok := err.(claimsFailure); ok {
-		if claims, ok := httpx.CompactClaims(challenge.ChallengeClaims()); ok {
-			return claims
-		}
-	}
-	switch wrapper := err.(type) {
-	case interface{ Unwrap() error }:
-		if cause := wrapper.Unwrap(); cause != nil {
-			return findClaims(cause)
-		}
-	case interface{ Unwrap() []error }:
-		for _, cause := range wrapper.Unwrap() {
-			if claims := findClaims(cause); claims != "" {
+	for cause := range tree(err) {
+		if challenge, ok := cause.(claimsFailure); ok {
+			if claims, ok := httpx.CompactClaims(challenge.ChallengeClaims()); ok {
 				return claims
 			}
 		}

@@ -44,13 +44,13 @@ type HandlerConfig struct {
 	Now func() time.Time
 	// Logger gets the panics of requests. Default: slog.Default().
 	Logger *slog.Logger
-	// Observe, if not nil, is called once for each request after its answer has
-	// been written, for an access log or the like, by any number of requests at once,
-	// each of which waits for it: with its user, the zero User if nobody knows, and
-	// the error in the answer, nil if it succeeded (compare it before it becomes an
-	// error, which would not be nil). ctx is
-	// that of the request, with its id ([RequestID]), its span and whatever an
-	// outer handler has put into it; if it was canceled, the client hung up.
+	// Observe, if not nil, is called once for each request after its answer was
+	// written, for an access log, say. The request waits for it, and many requests
+	// call it at once. u is who called, the zero User if that is not known. err is
+	// the error that was answered, nil after a success: compare it with nil before
+	// assigning it to a variable of type error. ctx is the request's, with its id
+	// ([RequestID]), its span and the values of outer handlers; if it was canceled,
+	// the client hung up.
 	Observe func(ctx context.Context, u User, err *Error)
 	// Telemetry gets metrics and spans.
 	Telemetry TelemetryConfig

@@ -9,7 +9,8 @@ import (
 
 // A MemoryMapper is an [IdentityMapper] that forgets everything when the process
 // ends, leaving behind identities that nobody can find again: good for tests and
-// trials. The zero value is empty and ready. It must not be copied.
+// trials. The zero value is empty and ready. It is safe for concurrent use, and must
+// not be copied.
 type MemoryMapper struct {
 	mu  sync.Mutex
 	ids map[memoryKey]string

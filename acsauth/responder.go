@@ -90,8 +90,8 @@ func (p responder) log(r *http.Request, e *Error, message string) {
 	p.logger.LogAttrs(ctx, level, "request refused", attrs...)
 }
 
-// logLevel tells what an operator must mend (error) from what others have to, and
-// what may pass (warn) from what is the caller's affair (debug).
+// logLevel is error for what the operator must mend, warn for failures of upstreams
+// and overload, which may pass, and debug for what callers do wrong.
 func (e *Error) logLevel() slog.Level {
 	status := e.Status()
 	switch {

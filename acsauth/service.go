@@ -82,11 +82,11 @@ type ServiceConfig struct {
 //
 // What it cannot do for a user it says with an [*Error], which wraps what the store
 // or ACS said: one of the errors that [IdentityMapper] documents, a [Failure], an
-// [*acsidentity.Error]. [Authenticator.WriteError] answers them all. Its Name is
-// mapping_invalid if the mapped identity belongs to another ACS resource, of which
-// there is no other sign. It wraps ctx's error if that ended first, while what has begun
-// goes on. A [User] without a tenant or object id is refused (internal), and never
-// served. Make one with [NewService].
+// [*acsidentity.Error]. [Authenticator.WriteError] answers them all. If the mapped
+// identity belongs to another ACS resource, its Name is mapping_invalid, and it wraps
+// nothing. It wraps ctx's error if that ended first, while what has begun goes on. A
+// [User] without a tenant or object id is refused (internal), and never served. Make
+// one with [NewService].
 type Service struct {
 	cfg        ServiceConfig
 	store      *store

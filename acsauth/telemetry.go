@@ -17,8 +17,8 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/tracing"
 )
 
-// scope names this package to OpenTelemetry.
-const scope = "github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+// telemetryScope names this package to OpenTelemetry.
+const telemetryScope = "github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 
 // A TelemetryConfig says where metrics and traces go. Without it, and without an
 // OpenTelemetry SDK in the program, they go nowhere, at next to no cost.
@@ -60,7 +60,7 @@ func (c TelemetryConfig) meter() metric.Meter {
 	if c.MeterProvider == nil {
 		c.MeterProvider = otel.GetMeterProvider()
 	}
-	return c.MeterProvider.Meter(scope)
+	return c.MeterProvider.Meter(telemetryScope)
 }
 
 // outbound returns what observes the calls to an upstream.
@@ -77,7 +77,7 @@ type observer struct {
 
 // newObserver returns one whose histogram counts seconds.
 func (c TelemetryConfig) newObserver(prefix, description string) *observer {
-	o := &observer{tracer: tracing.New(scope, c.TracerProvider), prefix: prefix}
+	o := &observer{tracer: tracing.New(telemetryScope, c.TracerProvider), prefix: prefix}
 	// An instrument that is returned with an error does nothing.
 	o.duration, _ = c.meter().Float64Histogram(prefix+".duration", metric.WithUnit("s"), metric.WithDescription(description),
 		metric.WithExplicitBucketBoundaries(.0001, .0005, .001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30))

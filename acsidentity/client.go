@@ -151,7 +151,7 @@ func New(cfg Config) (*Client, error) {
 
 	version := cmp.Or(cfg.APIVersion, DefaultAPIVersion)
 	if !apiVersionForm.MatchString(version) {
-		mistaken("Config.APIVersion %q is not a version such as %s", version, DefaultAPIVersion)
+		mistaken("Config.APIVersion must be a version such as %s", DefaultAPIVersion)
 	} else if version < oldestAPIVersion {
 		mistaken("Config.APIVersion %s is too old: %s is the first that knows the lifetime of a token", version, oldestAPIVersion)
 	}

@@ -101,9 +101,6 @@ func (t AccessToken) String() string {
 	return redacted + " until " + t.ExpiresOn.Format(time.RFC3339)
 }
 
-// GoString returns the same as String.
-func (t AccessToken) GoString() string { return t.String() }
-
 // Format prints the same as String, whatever the verb.
 func (t AccessToken) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
 

@@ -18,7 +18,7 @@ const scope = "github.com/Azure-Samples/communication-services-authentication-he
 
 // telemetry tells OpenTelemetry of exchanges and of the cache.
 type telemetry struct {
-	tracer   trace.Tracer
+	tracer   *tracing.Tracer
 	duration metric.Float64Histogram
 	lookups  metric.Int64Counter
 }
@@ -28,12 +28,9 @@ func newTelemetry(meters metric.MeterProvider, tracers trace.TracerProvider, siz
 	if meters == nil {
 		meters = otel.GetMeterProvider()
 	}
-	if tracers == nil {
-		tracers = otel.GetTracerProvider()
-	}
 	// An instrument that is returned with an error does nothing.
 	meter := meters.Meter(scope)
-	t := telemetry{tracer: tracers.Tracer(scope)}
+	t := telemetry{tracer: tracing.New(scope, tracers)}
 	t.duration, _ = meter.Float64Histogram("obo.exchange.duration", metric.WithUnit("s"), metric.WithDescription("How long exchanges with Microsoft Entra ID take."),
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
 	t.lookups, _ = meter.Int64Counter("obo.cache.lookups", metric.WithDescription("Look-ups of remembered exchanges, by whether there was one."))

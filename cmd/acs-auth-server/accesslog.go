@@ -12,7 +12,7 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 )
 
-// What the line of a request has as its error where no answer was seen.
+// Values of the field error for requests whose client saw no answer.
 const (
 	clientClosed = "client_closed" // whoever asked hung up, or the server ended
 	aborted      = "aborted"       // by a panic that nothing below has answered
@@ -44,10 +44,9 @@ func observe(ctx context.Context, u acsauth.User, refused *acsauth.Error) {
 	}
 }
 
-// logAccess writes one line for every request: neither its query nor its headers,
-// and its path only if that is the name of an endpoint, since clients put tokens
-// into all of them. What asks for the server's health, or for metrics where there are
-// any, is logged at level debug.
+// logAccess logs one line for each request. It logs neither the query nor any header,
+// and the path only if there is an endpoint, because clients put tokens into all of
+// them. Health checks and scrapes of metrics are logged at level debug.
 func logAccess(next http.Handler, route func(path string) string, logger *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		level, route := slog.LevelInfo, route(r.URL.Path)
@@ -84,7 +83,8 @@ func logAccess(next http.Handler, route func(path string) string, logger *slog.L
 // maxAccessAttrs is more than any line has, so that none takes memory from the heap.
 const maxAccessAttrs = 10
 
-// conclude settles what is not the same for whoever answers and for the client.
+// conclude corrects the line where the client did not see what the handler answered:
+// after a panic, or because the client hung up.
 func (v *visit) conclude(answered, hungUp bool) {
 	switch {
 	case !answered:
@@ -126,26 +126,3 @@ func knownMethod(method string) string {
 }
 
 var knownMethods = [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
-
-// An observedWriter remembers the status of an answer; 0: there was none.
-type observedWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *observedWriter) WriteHeader(status int) {
-	if w.status == 0 && status >= http.StatusOK { // what comes before the answer is none
-		w.status = status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *observedWriter) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	return w.ResponseWriter.Write(b)
-}
-
-// Unwrap lets http.ResponseController find the writer below.
-func (w *observedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

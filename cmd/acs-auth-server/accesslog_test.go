@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -171,6 +172,33 @@ func TestAccessLineOfOddAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Times are whole milliseconds, rounded; methods are HTTP's; and a caller who hangs up
+// after a success has had it.
+func TestAccessLineOfMethods(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for method, want := range map[string]string{"GET": "GET", "PUT": "PUT", "PATCH": "PATCH", "OPTIONS": "OPTIONS", "get": "other"} {
+			ctx, hangUp := context.WithCancel(t.Context())
+			log := newOutput()
+			logger, _ := newLoggers(log, &settings{logFormat: logJSON})
+			h := acsauth.WithRequestID(logAccess(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				time.Sleep(1600 * time.Microsecond)
+				w.WriteHeader(http.StatusNoContent)
+				hangUp()
+			}), func(string) string { return "/" }, logger))
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, method, "/", nil))
+			hangUp()
+			line := logLines(t, log.String(), "request")[0]
+			written, err := time.Parse(time.RFC3339Nano, fmt.Sprint(line["time"]))
+			_, outside := line["outbound_ms"]
+			delete(line, "request_id")
+			if got := fields(line); got != "level=INFO method="+want+" outbound_calls=0 route=/ status=204" || line["duration_ms"] != 2.0 || outside || err != nil || !written.Equal(time.Now()) {
+				t.Errorf("%s: %v", method, line)
+			}
+		}
+	})
 }
 
 // The lines that each request has take no memory on their way to where they are

@@ -24,7 +24,7 @@ type answerWriter struct {
 }
 
 func (w *answerWriter) WriteHeader(status int) {
-	if !w.begun && status >= http.StatusOK { // what comes before the answer is none
+	if !w.begun {
 		w.begin()
 	}
 	w.ResponseWriter.WriteHeader(status)

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/reload"
 )
 
 // An auditFile is a file that events are appended to. On SIGHUP it is opened again, for
@@ -48,7 +50,7 @@ func appendTo(path string) (file *os.File, torn bool, err error) {
 	if file, err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		// It need not be one that can be read.
 		file, err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-		return file, false, nameless(err)
+		return file, false, reload.WithoutPath(err)
 	}
 	last := []byte{'\n'}
 	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Size() > 0 {

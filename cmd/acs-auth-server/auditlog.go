@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/reload"
 )
 
 // The values of AUDIT_LOG that are no path.
@@ -58,7 +60,7 @@ func checkAuditLog(s *settings, p *problems) {
 		return
 	}
 	if err := tryAuditFile(s.auditLog); err != nil {
-		p.addFirst("AUDIT_LOG", "cannot be opened for writing: %v", nameless(err))
+		p.addFirst("AUDIT_LOG", "cannot be opened for writing: %v", reload.WithoutPath(err))
 	}
 }
 
@@ -90,14 +92,4 @@ func refusePipe(path string) error {
 		return errors.New("it is a pipe or a socket, and who reads from it could keep requests waiting; for standard output there is stdout")
 	}
 	return nil
-}
-
-// nameless returns what went wrong with a file, without its name, which may be
-// anything that somebody set by mistake.
-func nameless(err error) error {
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
-		return failed.Err
-	}
-	return err
 }

@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/reload"
 )
 
 // An eventWriter writes audit events, each on a line of its own. Those that cannot be
@@ -48,7 +50,7 @@ func (w *eventWriter) report(err error) {
 	}
 	w.fails = failed
 	if failed {
-		w.logger.ErrorContext(ctx, "audit events cannot be written, and are lost", "error", nameless(err))
+		w.logger.ErrorContext(ctx, "audit events cannot be written, and are lost", "error", reload.WithoutPath(err))
 	} else {
 		w.logger.InfoContext(ctx, "audit events are written again")
 	}

@@ -38,7 +38,7 @@ func (around surroundings) observe(upstream string) *outbound.Observer {
 	return outbound.New(upstream, around.meters, around.tracers)
 }
 
-// telemetry is whom acsauth tells what happens.
+// telemetry returns the providers that package acsauth reports to.
 func (around surroundings) telemetry() acsauth.TelemetryConfig {
 	return acsauth.TelemetryConfig{MeterProvider: around.meters, TracerProvider: around.tracers}
 }
@@ -255,7 +255,7 @@ func newService(s *settings, identities *acsidentity.Client, mapper acsauth.Iden
 	if err != nil {
 		p.blame(err, map[string]string{
 			"Identities":                     "", // reported by newIdentities
-			"Mapper":                         "", // reported by newMapper
+			"Mapper":                         "", // reported by newGraphMapper or openDatabase
 			"Tokens: TokenOptions.Scopes":    "ACS_TOKEN_SCOPES",
 			"Tokens: TokenOptions.ExpiresIn": "ACS_TOKEN_TTL",
 			"ResourceID":                     "ACS_RESOURCE_ID",

@@ -19,8 +19,8 @@ func openFile[T any](path, setting string, around surroundings, parse func(conte
 // follow is openFile for a secret that may come from a file: what stands in the
 // settings themselves never changes.
 func follow[T any](s *settings, setting, value string, around surroundings, parse func(text string) (T, error)) (*reload.File[T], error) {
-	path, ok := s.files[setting]
-	if !ok {
+	path := s.origins[setting].file
+	if path == "" {
 		made, err := parse(value)
 		if err != nil {
 			return nil, fmt.Errorf("is of no use: %w", err)

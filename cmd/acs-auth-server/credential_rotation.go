@@ -29,7 +29,7 @@ func (c *credential) forOBO() obo.Credential {
 func followAccessKey(s *settings, cfg *acsidentity.Config, around surroundings) {
 	const setting = "ACS_CONNECTION_STRING"
 	endpoint, _, err := acsidentity.ParseConnectionString(cfg.ConnectionString)
-	if _, fromFile := s.files[setting]; !fromFile || err != nil || cfg.Endpoint != "" {
+	if s.origins[setting].file == "" || err != nil || cfg.Endpoint != "" {
 		return
 	}
 	keys, err := follow(s, setting, cfg.ConnectionString, around, func(text string) (acsidentity.Credential, error) {
@@ -56,7 +56,7 @@ func followAccessKey(s *settings, cfg *acsidentity.Config, around surroundings) 
 // followAccessKey does.
 func followMappingKeys(s *settings, cfg *graphmap.Config, around surroundings) {
 	const setting = "GRAPH_MAPPING_KEYS"
-	if _, fromFile := s.files[setting]; !fromFile || len(cfg.Keys) == 0 || cfg.Unsigned == graphmap.TrustUnsigned {
+	if s.origins[setting].file == "" || len(cfg.Keys) == 0 || cfg.Unsigned == graphmap.TrustUnsigned {
 		return
 	}
 	ring, err := follow(s, setting, "", around, func(text string) ([][]byte, error) {
@@ -76,7 +76,7 @@ func followMappingKeys(s *settings, cfg *graphmap.Config, around surroundings) {
 // followAccessKey does.
 func followStorePassword(s *settings, options *stores.Options, around surroundings) {
 	const setting = "MAPPING_STORE"
-	if _, fromFile := s.files[setting]; !fromFile {
+	if s.origins[setting].file == "" {
 		return
 	}
 	first := s.storeAddress.Reveal()

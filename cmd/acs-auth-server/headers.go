@@ -6,8 +6,8 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
-// hsts has browsers use nothing but https with this host for a year, once they have
-// reached it so. It says nothing of other hosts below the same domain.
+// hsts tells browsers that have reached this host over https to use nothing else for
+// a year. It does not include subdomains, which are not this server's.
 const hsts = "max-age=31536000"
 
 // setHeaders sets what every answer carries, of the API and of the operational

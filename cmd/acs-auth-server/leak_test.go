@@ -91,7 +91,7 @@ func TestNothingLeaks(t *testing.T) {
 				logger, _ := newLoggers(stderr, s)
 				told := newTelemetry(ctx, s, logger, p)
 				told.tracers = l.tracers()
-				return serveTelling(ctx, told, s, &client, stderr, p, announceNothing)
+				return serveWith(ctx, told, s, &client, stderr, p, announceNothing)
 			})
 			l.url = r.url
 			test.do(l) // first, while the app has no token yet

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"cmp"
-
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
@@ -26,7 +24,7 @@ func originOf(st setting, found source.Value, placeholder string) origin {
 	}
 	o := origin{value: st.fallback, where: "default"}
 	if o.value == "" {
-		o.where = cmp.Or(st.standard(), "no default")
+		o.where = st.standard()
 	}
 	if placeholder != "" {
 		o.where += "; a placeholder does not count (" + placeholder + ")"

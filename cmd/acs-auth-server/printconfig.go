@@ -115,8 +115,7 @@ func (s *settings) show(st setting, p *problems) (line, where string) {
 // followsWrong reports whether a value follows from another that is not shown, as
 // something is wrong with it.
 func (s *settings) followsWrong(o origin, p *problems) bool {
-	from := s.origins[o.from]
-	return o.from != "" && (from.set && p.has(o.from) || s.followsWrong(from, p))
+	return o.from != "" && (p.has(o.from) || s.followsWrong(s.origins[o.from], p))
 }
 
 // showSecret shows the file that a secret comes from, or what may be known of it.

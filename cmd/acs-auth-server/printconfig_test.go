@@ -64,7 +64,7 @@ func TestPrintConfig(t *testing.T) {
 	environ := []string{
 		"AZURE_TENANT_ID=" + guid1, "AzureActiveDirectory__ClientId=" + guid2, "azureActiveDirectory_clientSecret=tops3cret", "AZURE_CLOUD=usgov",
 		"CommunicationServices__Scopes__0=voip", "CommunicationServices__Scopes__1=chat", "GRAPH_MAPPING_KEYS_FILE=" + keys,
-		"ACS_CONNECTION_STRING=endpoint=https://contoso.communication.azure.com/;accesskey=Zm9v", "REQUIRED_SCOPE=<your_scope>", "ALLOWED_AUDIENCES= a, b ",
+		"ACS_CONNECTION_STRING=endpoint=https://contoso.communication.azure.com/;accesskey=Zm9v", "REQUIRED_SCOPE=<your_scope>", "ALLOWED_AUDIENCES= a, b ", "ALLOWED_CLIENT_IDS=", "ACS_RESOURCE_ID=<id>",
 	}
 	all, order, status, stdout, stderr := printed(t, args, environ)
 	if status != exitOK || stderr != "" {
@@ -84,6 +84,7 @@ func TestPrintConfig(t *testing.T) {
 		"ACS_CONNECTION_STRING":   {"# ACS_CONNECTION_STRING is set, and not shown", "environment variable ACS_CONNECTION_STRING"},
 		"ACS_ENTRA_SCOPE":         {"# ACS_ENTRA_SCOPE is not set", "default: https://communication.azure.com//.default in the public cloud"},
 		"ACS_CREDENTIAL":          {"# ACS_CREDENTIAL is not set", "default: as OBO_CREDENTIAL"},
+		"ACS_RESOURCE_ID":         {"# ACS_RESOURCE_ID is not set", "default: learned from the first identity; a placeholder does not count (environment variable ACS_RESOURCE_ID)"},
 		"ACS_TOKEN_SCOPES":        {"ACS_TOKEN_SCOPES=voip,chat", "environment variable CommunicationServices__Scopes__0"},
 		"ACS_TOKEN_TTL":           {"ACS_TOKEN_TTL=90m", "flag -acs-token-ttl"},
 		"TEAMS_CLIENT_IDS":        {"#TEAMS_CLIENT_IDS=" + guid2, "follows from AZURE_CLIENT_ID"},
@@ -128,9 +129,11 @@ func TestPrintConfigOfWhatFollows(t *testing.T) {
 	if want := (shown{"#ACS_CREDENTIAL=secret", "follows from OBO_CREDENTIAL"}); all["ACS_CREDENTIAL"] != want {
 		t.Errorf("%q, want %q", all["ACS_CREDENTIAL"], want)
 	}
-	all, _, _, _, _ = printed(t, nil, with(byEntra, "OBO_CREDENTIAL=x"))
-	if want := (shown{"# ACS_CREDENTIAL is not set", "follows from OBO_CREDENTIAL, with which something is wrong"}); all["ACS_CREDENTIAL"] != want {
-		t.Errorf("%q, want %q", all["ACS_CREDENTIAL"], want)
+	for _, wrong := range []string{"OBO_CREDENTIAL=x", "AZURE_CLIENT_SECRET_FILE=/x"} { // what it follows from, and what that follows from
+		all, _, _, _, _ = printed(t, nil, with(byEntra, wrong))
+		if want := (shown{"# ACS_CREDENTIAL is not set", "follows from OBO_CREDENTIAL, with which something is wrong"}); all["ACS_CREDENTIAL"] != want {
+			t.Errorf("%s: %q, want %q", wrong, all["ACS_CREDENTIAL"], want)
+		}
 	}
 }
 
@@ -178,6 +181,7 @@ func TestPrintConfigOfWrongSettings(t *testing.T) {
 		"ACS_TOKEN_TTL":       {"# ACS_TOKEN_TTL is set, and not shown: something is wrong with it", "flag -acs-token-ttl"},
 		"LISTEN_ADDR":         {"# LISTEN_ADDR is set, and not shown: something is wrong with it", "environment variable LISTEN_ADDR"},
 		"LOG_LEVEL":           {"LOG_LEVEL=debug", "environment variable LOG_LEVEL"},
+		"TEAMS_CLIENT_IDS":    {"# TEAMS_CLIENT_IDS is not set", "default: AZURE_CLIENT_ID"},
 	} {
 		if all[name] != want {
 			t.Errorf("%s: %q, want %q", name, all[name], want)
@@ -297,5 +301,61 @@ func TestPrintConfigOfOTel(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(shown{})); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A value is not shown if it looks like a secret in the wrong place, or fits on no line.
+func TestPrintConfigHides(t *testing.T) {
+	t.Parallel()
+	const secret, line = ": it looks as if it held a secret", ": no line can hold it"
+	for _, test := range []struct{ name, text, why string }{ // why "": it is shown
+		{"a word", "api://keyboard", ""},
+		{"an at sign in a path", "https://a.example/@b", ""},
+		{"in quotes", `"api://a"`, ""},
+		{"a private key", "-----BEGIN PRIVATE KEY-----", secret},
+		{"user information", "https://me:pw@a.example", secret},
+		{"a key", "AccountKey=x", secret},
+		{"a secret", "client_secret=x", secret},
+		{"a password", "password = x", secret},
+		{"a password of ODBC's", "PWD=x", secret},
+		{"a shared access signature", "https://a.example/?sig=x", secret},
+		{"a signature", "signature=x", secret},
+		{"a token by its name", "access_token=x", secret},
+		{"a secret of Entra ID", "abc8Q~x", secret},
+		{"a token", "eyJhbGciOiJ.x", secret},
+		{"two lines", "a\nb", line},
+	} {
+		all, _, _, _, _ := printed(t, nil, with(enough, "ALLOWED_AUDIENCES="+test.text, "OTEL_SERVICE_NAME="+test.text))
+		want, wantOTel := "ALLOWED_AUDIENCES="+asFileValue(test.text), "#OTEL_SERVICE_NAME="+test.text
+		if test.name == "in quotes" {
+			want = `ALLOWED_AUDIENCES=""api://a""`
+		}
+		if test.why != "" {
+			want, wantOTel = "# ALLOWED_AUDIENCES is set, and not shown"+test.why, "# OTEL_SERVICE_NAME is set, and not shown"+test.why
+		}
+		if all["ALLOWED_AUDIENCES"].line != want || all["OTEL_SERVICE_NAME"].line != wantOTel {
+			t.Errorf("%s: %q, %q; want %q, %q", test.name, all["ALLOWED_AUDIENCES"].line, all["OTEL_SERVICE_NAME"].line, want, wantOTel)
+		}
+	}
+	for _, name := range []string{"OTEL_X_PASSWORD", "OTEL_X_SECRET", "OTEL_X_TOKEN", "OTEL_X_API_KEY"} {
+		all, _, _, _, _ := printed(t, nil, with(enough, name+"=x"))
+		if want := "# " + name + " is set, and not shown" + secret; all[name].line != want {
+			t.Errorf("%q, want %q", all[name].line, want)
+		}
+	}
+}
+
+// A name that no line can hold is not shown, and what is printed must be readable.
+func TestPrintConfigOfOddFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "two\nlines")
+	write(t, path, key1)
+	all, _, _, _, _ := printed(t, nil, with(enough, "GRAPH_MAPPING_KEYS=", "GRAPH_MAPPING_KEYS_FILE="+path))
+	if want := "# GRAPH_MAPPING_KEYS is set, and not shown: 1 of them"; all["GRAPH_MAPPING_KEYS"].line != want {
+		t.Errorf("%q, want %q", all["GRAPH_MAPPING_KEYS"].line, want)
+	}
+	var stderr bytes.Buffer
+	if status := run(t.Context(), []string{"-print-config"}, enough, fullDisk{}, &stderr); status != exitFailure {
+		t.Errorf("exit status %d: %s", status, &stderr)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
@@ -29,7 +30,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		printHelp(stdout)
 		return exitOK
 	case c.version:
-		fmt.Fprintln(stdout, "acs-auth-server", version())
+		fmt.Fprintln(stdout, "acs-auth-server", httpx.Version())
 		return exitOK
 	case c.printConfig:
 		return printConfig(c, source.Environment(environ), stdout, stderr, p)
@@ -56,11 +57,11 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 // runs it. Announce is called when it listens.
 func serve(ctx context.Context, s *settings, client *http.Client, stderr io.Writer, p *problems, announce func(net.Addr) error) int {
 	logger, _ := newLoggers(stderr, s)
-	return serveTelling(ctx, newTelemetry(ctx, s, logger, p), s, client, stderr, p, announce)
+	return serveWith(ctx, newTelemetry(ctx, s, logger, p), s, client, stderr, p, announce)
 }
 
-// serveTelling does so with telemetry that has been made, which it ends.
-func serveTelling(ctx context.Context, told *telemetry, s *settings, client *http.Client, stderr io.Writer, p *problems, announce func(net.Addr) error) int {
+// serveWith is serve with telemetry that has been made, which it ends. Tests bring theirs.
+func serveWith(ctx context.Context, told *telemetry, s *settings, client *http.Client, stderr io.Writer, p *problems, announce func(net.Addr) error) int {
 	defer told.end(context.WithoutCancel(ctx)) // if nobody else has ended it
 	logger, audit := newLoggers(stderr, s)
 	lost := newLossCounter(told.meters)
@@ -119,7 +120,7 @@ func listen(ctx context.Context, setting, addr, example string, stderr io.Writer
 
 // logStart tells what has been started, and what of it is for development only.
 func logStart(ctx context.Context, logger *slog.Logger, s *settings, addr net.Addr) {
-	logger.InfoContext(ctx, "listening", "address", addr.String(), "tls", s.tlsCertFile != "", "version", version(),
+	logger.InfoContext(ctx, "listening", "address", addr.String(), "tls", s.tlsCertFile != "", "version", httpx.Version(),
 		"tenant", s.tenantID, "cloud", s.cloud, "authority", s.authorityHost, "store", s.mappingStore)
 	if s.debugErrors && !s.dev {
 		logger.WarnContext(ctx, "DEBUG_ERRORS tells callers what is behind the API: for development only")

@@ -14,7 +14,6 @@ import (
 // been filled in. See the tables for what they mean.
 type settings struct {
 	dev     bool              // everything is on this machine
-	files   map[string]string // that secrets were read from, by setting
 	origins map[string]origin // of what is in force, by setting
 
 	// Microsoft Entra ID

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -79,7 +78,7 @@ func acsSettings() []setting {
 			fallback: acsidentity.DefaultAPIVersion,
 			example:  acsidentity.DefaultAPIVersion,
 			meaning:  "version of the ACS identity API",
-			parse:    apiVersion,
+			parse:    text(func(s *settings) *string { return &s.acsAPIVersion }),
 		},
 		{
 			name:      "TEAMS_CLIENT_IDS",
@@ -90,16 +89,6 @@ func acsSettings() []setting {
 			parse:     list(func(s *settings) *[]string { return &s.teamsClients }),
 		},
 	}
-}
-
-var apiVersionForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(-[a-z0-9]+)?$`)
-
-func apiVersion(s *settings, value string) error {
-	if !apiVersionForm.MatchString(value) {
-		return errors.New("must be a version such as " + acsidentity.DefaultAPIVersion)
-	}
-	s.acsAPIVersion = value
-	return nil
 }
 
 func tokenScopes(s *settings, value string) error {

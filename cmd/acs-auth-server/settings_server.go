@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // The values of LOG_FORMAT.
@@ -91,7 +93,7 @@ func serverSettings() []setting {
 			name:     "MAX_CONCURRENT_PER_UPSTREAM",
 			fallback: "256",
 			example:  "256",
-			meaning:  "calls under way at once to each of Entra ID, Graph and ACS; what needs a further one is answered with 503",
+			meaning:  "calls under way at once to each of Entra ID, Graph, ACS and an Azure table; a request that needs a further one is answered with 503",
 			parse:    count(func(s *settings) *int { return &s.maxPerUpstream }, 1),
 		},
 		{
@@ -206,14 +208,28 @@ func origins(s *settings, value string) error {
 		return errors.New("is a list without an entry")
 	}
 	for i, entry := range entries {
-		u, err := url.Parse(entry)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Scheme+"://"+u.Host != entry || entry != strings.ToLower(entry) ||
-			strings.Contains(entry, "*") || u.Port() == map[string]string{"https": "443", "http": "80"}[u.Scheme] && u.Port() != "" {
+		if !isOrigin(entry) {
 			return fmt.Errorf("must be a list of exact origins: scheme and host in lower case, a port unless it is the default, and no path, such as https://app.contoso.com or http://localhost:3000; number %d is not", i+1)
 		}
 	}
 	s.corsOrigins = entries
 	return nil
+}
+
+// isOrigin reports whether a browser would send s as an origin.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || !syntax.IsVisible(s) || strings.Contains(s, "*") {
+		return false
+	}
+	usual := map[string]uint64{"https": 443, "http": 80}[u.Scheme]
+	if port := u.Port(); port != "" {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 || n == usual || strconv.FormatUint(n, 10) != port {
+			return false
+		}
+	}
+	return usual != 0 && u.Hostname() != "" && !strings.HasSuffix(u.Host, ":") && s == strings.ToLower(u.Scheme+"://"+u.Host)
 }
 
 func logLevel(s *settings, value string) error {

@@ -83,7 +83,7 @@ var table = []row{
 	{"TLS_CERT_FILE", func(s *settings) any { return s.tlsCertFile }, "", "/x/tls.crt", "/x/tls.crt", nil},
 	{"TLS_KEY_FILE", func(s *settings) any { return s.tlsKeyFile }, "", "/x/tls.key", "/x/tls.key", nil},
 	{"CORS_ALLOWED_ORIGINS", func(s *settings) any { return s.corsOrigins }, []string(nil), "https://a.example, http://localhost:3000", []string{"https://a.example", "http://localhost:3000"},
-		[]string{"m4lformed", "*", "https://*.m4lformed.example", "https://m4lformed.example/", "https://M4lformed.example", "https://m4lformed.example:443", "ftp://m4lformed.example", ",", "<m4lformed>"}},
+		[]string{"m4lformed", "*", "https://*.m4lformed.example", "https://m4lformed.example/", "https://M4lformed.example", "https://m4lformed.example:443", "http://m4lformed.example:80", "https://m4lformed.example:", "https://m4lformed.example:08443", "https://m4lformed.example:70000", "https://m4lförmed.example", "https://:8443", "ftp://m4lformed.example", ",", "<m4lformed>"}},
 	{"RATE_LIMIT_PER_USER", func(s *settings) any { return [2]float64{s.userRate.perSecond, float64(s.userRate.burst)} }, [2]float64{20, 40}, "90/m, burst=30", [2]float64{1.5, 30}, []string{"m4lformed", "20/s", "20/h,burst=1", "0/s,burst=1", "1/s,burst=0", "-1/s,burst=1"}},
 	{"MAX_CONCURRENT_REQUESTS", func(s *settings) any { return s.maxRequests }, 4096, "10", 10, []string{"m4lformed", "0"}},
 	{"MAX_CONCURRENT_PER_UPSTREAM", func(s *settings) any { return s.maxPerUpstream }, 256, "10", 10, []string{"m4lformed", "0"}},

@@ -69,6 +69,9 @@ func TestSettingsTogether(t *testing.T) {
 			if n := strings.Count(report, "\n\n  "); n != len(test.want) {
 				t.Errorf("%d problems, want %d:\n%s", n, len(test.want), report)
 			}
+			if strings.Contains(report, "\nWithout keys") { // the rest of a text of several lines
+				t.Errorf("not indented:\n%s", report)
+			}
 			if strings.Contains(report, "m4lformed") {
 				t.Errorf("the report repeats a value:\n%s", report)
 			}

@@ -9,13 +9,12 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
-	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/syntax"
 )
 
 // A signIn signs in as the app, by client credentials (RFC 6749 section 4.4), to
@@ -172,8 +171,8 @@ func refused(answer *http.Response, body []byte) error {
 	for _, code := range said.Codes {
 		e.text += fmt.Sprintf(", AADSTS%d", code)
 	}
-	if id := said.CorrelationID; len(id) == 36 && source.IsName(strings.ReplaceAll(id, "-", "_")) {
-		e.text += ", correlation id " + id
+	if syntax.IsGUID(said.CorrelationID) {
+		e.text += ", correlation id " + said.CorrelationID
 	}
 	e.retryAfter, _ = httpx.RetryAfter(answer.Header, time.Now())
 	switch {

@@ -54,7 +54,7 @@ func knownNames() func(name string) bool {
 
 // load reads the settings from layers, and reports whatever is wrong with them.
 func load(layers []source.Layer, dev bool, p *problems) *settings {
-	s := &settings{dev: dev, files: make(map[string]string), origins: make(map[string]origin)}
+	s := &settings{dev: dev, origins: make(map[string]origin)}
 	p.from = make(map[string]string)
 	for _, st := range allSettings() {
 		if st.fallback != "" {
@@ -70,9 +70,6 @@ func load(layers []source.Layer, dev bool, p *problems) *settings {
 		}
 		switch {
 		case found.Text != "":
-			if found.File != "" {
-				s.files[st.name] = found.File
-			}
 			if err := st.parse(s, found.Text); err != nil {
 				p.add(st.name, "%v", err)
 			}

@@ -20,6 +20,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
 // serviceName is what the server calls itself, unless OTEL_SERVICE_NAME or
@@ -30,8 +32,8 @@ const serviceName = "acs-auth-server"
 // telemetry.
 const flushTimeout = 5 * time.Second
 
-// A telemetry is where one run of the server tells what happens. The nil telemetry
-// tells nobody.
+// A telemetry holds the OpenTelemetry providers of one run of the server. A nil
+// *telemetry exports nothing.
 type telemetry struct {
 	meters  metric.MeterProvider // nil: nobody asks for metrics
 	tracers trace.TracerProvider // nil: nobody asks for traces
@@ -53,7 +55,7 @@ func newTelemetry(ctx context.Context, s *settings, logger *slog.Logger, p *prob
 		resource.WithTelemetrySDK(),
 		resource.WithAttributes(
 			attribute.String("service.name", serviceName),
-			attribute.String("service.version", version()),
+			attribute.String("service.version", httpx.Version()),
 			attribute.String("service.instance.id", uuid.NewString()), // replicas must not be taken for one
 		),
 		resource.WithFromEnv())

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -98,6 +99,32 @@ func TestAnswerTimeout(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An answer in pieces has no more time than one in one piece.
+func TestAnswerInPieces(t *testing.T) {
+	t.Parallel()
+	deadlines := &deadlineCounter{ResponseWriter: httptest.NewRecorder()}
+	w := &answerWriter{ResponseWriter: deadlines, request: httptest.NewRequest("GET", "/metrics", nil), ending: t.Context()}
+	for range 3 {
+		if _, err := w.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if deadlines.n != 1 {
+		t.Errorf("the time was set %d times, want once", deadlines.n)
+	}
+}
+
+// A deadlineCounter counts how often the time for an answer is set.
+type deadlineCounter struct {
+	http.ResponseWriter
+	n int
+}
+
+func (d *deadlineCounter) SetWriteDeadline(time.Time) error {
+	d.n++
+	return nil
 }
 
 // An upstream that does not answer is given up after UPSTREAM_TIMEOUT, tried again,

@@ -82,14 +82,6 @@ func (l *upstreamLimit) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// CloseIdleConnections lets http.Client.CloseIdleConnections reach the transport
-// below.
-func (l *upstreamLimit) CloseIdleConnections() {
-	if closer, ok := l.next.(interface{ CloseIdleConnections() }); ok {
-		closer.CloseIdleConnections()
-	}
-}
-
 // A limitedCall is the body of the answer to a call that counts.
 type limitedCall struct {
 	io.ReadCloser

@@ -91,6 +91,36 @@ func testUpstreamLimit(t *testing.T) {
 	}
 }
 
+// What is refused is closed, as a RoundTripper must, and a caller's transport stays as
+// it is.
+func TestUpstreamLimitKeepsToContracts(t *testing.T) {
+	t.Parallel()
+	own := &http.Transport{MaxIdleConns: 7}
+	surroundings{client: &http.Client{Transport: own}}.limited(1000)
+	if own.MaxIdleConns != 7 || own.MaxIdleConnsPerHost != 0 {
+		t.Errorf("the transport was changed: %d, %d", own.MaxIdleConns, own.MaxIdleConnsPerHost)
+	}
+	body := &closing{Reader: strings.NewReader("x")}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://upstream.example/", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (surroundings{client: new(http.Client)}).limited(0).Do(r); !httpx.IsOverloaded(err) || !body.closed {
+		t.Errorf("%v; the body is closed: %t", err, body.closed)
+	}
+}
+
+// A closing notes that it was closed.
+type closing struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closing) Close() error {
+	c.closed = true
+	return nil
+}
+
 // A slow upstream costs those who need it, at once and without a trace, and nobody
 // else.
 func TestOverloadedUpstream(t *testing.T) {

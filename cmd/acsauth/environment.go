@@ -23,15 +23,20 @@ file of --config:
 
   MAPPING_STORE            the store: sqlite:FILE, tables:CONNECTION_STRING or
                            postgres://USER:PASSWORD@HOST/DATABASE
-  ACS_CONNECTION_STRING    the ACS resource, which is part of every key,
-  ACS_ENDPOINT             or its address, to sign in with Microsoft Entra ID as az, a
-                           managed identity or the AZURE_* variables can
-  ACS_ENTRA_SCOPE          scope of that sign-in, outside the public cloud, which
-  AZURE_CLOUD              names (usgov or china), or
-  AZURE_AUTHORITY_HOST     by the address of its Microsoft Entra ID
-  ACS_RESOURCE_ID          immutable id of the resource, which its identities carry
+  ACS_CONNECTION_STRING    the ACS resource, with an access key; or
+  ACS_ENDPOINT             its address: then acsauth signs in to Microsoft Entra ID, as az,
+                           as a managed identity or with the AZURE_* variables
+  AZURE_CLOUD              with ACS_ENDPOINT: public (the default), usgov or china
+  AZURE_AUTHORITY_HOST     with ACS_ENDPOINT: address of Microsoft Entra ID, if it is not
+                           that of AZURE_CLOUD
+  ACS_ENTRA_SCOPE          with ACS_ENDPOINT: scope to sign in for; required outside the
+                           public cloud
+  ACS_RESOURCE_ID          immutable id of the ACS resource, which its identities begin
+                           with: import leaves out those of other resources
 
-MAPPING_STORE_FILE and ACS_CONNECTION_STRING_FILE can name files to read these two from.`
+A store keeps the host of the ACS resource with each mapping, so it must be the servers'
+resource, by the same name. MAPPING_STORE_FILE and ACS_CONNECTION_STRING_FILE can name
+files to read these two from.`
 
 // A finding is where the settings are looked for, and what is wrong with them.
 type finding struct {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/stores"
 )
 
@@ -74,7 +74,7 @@ func (t *tool) command() *cli.Command {
 	root := &cli.Command{
 		Name:                  "acsauth",
 		Usage:                 "look after the mapping stores of acs-auth-server",
-		Version:               version(),
+		Version:               httpx.Version(),
 		Description:           "It works on the store of a server, and on the mappings of one ACS resource in it." + settingsHelp,
 		Flags:                 []cli.Flag{&cli.StringFlag{Name: "config", OnlyOnce: true, Validator: needsPath, Usage: "find settings in this `FILE` too, as the server does; the environment beats it"}},
 		EnableShellCompletion: true,
@@ -121,13 +121,6 @@ func noArguments(_ context.Context, c *cli.Command) (context.Context, error) {
 		return nil, &usageError{fmt.Errorf("%s takes no arguments, besides flags", c.Name)}
 	}
 	return nil, nil
-}
-
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.Main.Version
-	}
-	return "(unknown)"
 }
 
 // A checkedWriter remembers the first failure, so that not everybody who writes has to

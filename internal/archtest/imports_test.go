@@ -36,7 +36,7 @@ var mayImport = []struct {
 	what []string
 }{
 	{".", nil},
-	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", "internal/outbound", "internal/syntax", "internal/tracing", otel, uuid, xsync, xtime}},
+	{"acsauth", []string{"acsidentity", "internal/httpx", "internal/jose", "internal/lru", "internal/outbound", "internal/syntax", "internal/tracing", otel, uuid, xtime}},
 	{"acsauth/acsauthtest", []string{"acsauth", "internal/cloud", "internal/httpx", uuid}},
 	{"acsidentity", []string{"internal/httpx", "internal/outbound", "internal/syntax", otel}},
 	{"obo", []string{"internal/httpx", "internal/lru", "internal/outbound", "internal/syntax", "internal/tracing", msal, otel}},
@@ -49,11 +49,11 @@ var mayImport = []struct {
 	{"internal/archtest", nil},
 	{"internal/cloud", []string{uuid}},
 	{"internal/deploytest", nil},
-	{"internal/httpx", nil},
+	{"internal/httpx", []string{uuid}},
 	{"internal/jose", []string{jwx}},
 	{"internal/lru", nil},
 	{"internal/openapitest", []string{"docs", kin}},
-	{"internal/outbound", []string{"internal/tracing", otel}},
+	{"internal/outbound", []string{"internal/httpx", "internal/tracing", otel}},
 	{"internal/reload", nil},
 	{"internal/source", []string{"internal/reload", cli}},
 	{"internal/syntax", []string{uuid}},

@@ -60,15 +60,20 @@ func Harden(c *http.Client) *http.Client {
 	return &hardened
 }
 
-// UserAgent names this module and its version, for the User-Agent header.
-var UserAgent = sync.OnceValue(func() string {
-	version := "devel"
+// Version is the version of this module in the running program, as the go command
+// stamped it, or else "devel".
+var Version = sync.OnceValue(func() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append(info.Deps, &info.Main) {
 			if m.Path == modulePath && m.Version != "" && m.Version != "(devel)" {
-				version = m.Version
+				return m.Version
 			}
 		}
 	}
-	return "acs-authentication-hero-go/" + version
+	return "devel"
 })
+
+// UserAgent names this module and its version, for the User-Agent header.
+func UserAgent() string { return userAgent() }
+
+var userAgent = sync.OnceValue(func() string { return "acs-authentication-hero-go/" + Version() })

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -28,6 +29,7 @@ func TestParseBaseURL(t *testing.T) {
 		{"https://example.com:8443", "https://example.com:8443", ""},
 		{"http://127.0.0.1:80/x", "http://127.0.0.1/x", ""},
 		{"http://localhost:8080", "http://localhost:8080", ""},
+		{"http://LOCALHOST:8080", "http://localhost:8080", ""},
 		{"http://[::1]:8080", "http://[::1]:8080", ""},
 		{"http://example.com", "", "https"},
 		{"http://localhost.example.com", "", "https"},
@@ -95,6 +97,8 @@ func TestRetryAfter(t *testing.T) {
 		{"unusable milliseconds", http.Header{"Retry-After-Ms": {"soon"}, "Retry-After": {"9"}}, 9 * time.Second, true},
 		{"negative", http.Header{"Retry-After": {"-1"}}, 0, false},
 		{"absurd", http.Header{"Retry-After": {"99999999999999999999"}}, math.MaxInt32 * time.Second, true},
+		{"more than a Duration holds", http.Header{"Retry-After": {"9223372037"}}, math.MaxInt32 * time.Second, true},
+		{"more milliseconds than a Duration holds", http.Header{"Retry-After-Ms": {"9223372036855"}}, math.MaxInt32 * time.Millisecond, true},
 		{"words", http.Header{"Retry-After": {"soon"}}, 0, false},
 	} {
 		if got, told := httpx.RetryAfter(test.header, now); got != test.want || told != test.told {
@@ -117,6 +121,14 @@ func TestRetryDelay(t *testing.T) {
 	}
 	if got, ok := retry.Delay(0, http.Header{"Retry-After": {"3"}}, time.Time{}); !ok || got != 3*time.Second {
 		t.Errorf("told to wait: %v, %v", got, ok)
+	}
+	if got, ok := retry.Delay(0, http.Header{"Retry-After": {"5"}}, time.Time{}); !ok || got != 5*time.Second {
+		t.Errorf("told to wait for as long as may be: %v, %v", got, ok)
+	}
+	one, _ := retry.Delay(0, nil, time.Unix(1, 0))
+	other, _ := retry.Delay(0, nil, time.Unix(2, 0))
+	if one == other {
+		t.Errorf("callers that failed together come back together, after %v", one)
 	}
 	if got, ok := retry.Delay(0, http.Header{"Retry-After": {"60"}}, time.Time{}); ok || got != time.Minute {
 		t.Errorf("told to wait for long: %v, %v", got, ok)
@@ -241,5 +253,45 @@ func TestSetFields(t *testing.T) {
 	want := http.Header{"A": {"1", "5"}, "B": {"2", "6"}, "C": {"3"}, "D": {"4"}}
 	if diff := cmp.Diff(want, h); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What a client does besides: it uses connections again, and proxies; it bounds headers,
+// and the time of a handshake.
+func TestNewClient(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/large" {
+			w.Header().Set("X-Large", strings.Repeat("x", 300<<10))
+		}
+		_, _ = io.WriteString(w, "what nobody reads")
+	}))
+	defer server.Close()
+	client := httpx.NewClient()
+	reused := false
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { reused = got.Reused }})
+	send := func(path string) (*http.Response, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client.Do(r)
+	}
+	for range 2 {
+		answer, err := send("/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		httpx.Drain(answer.Body)
+	}
+	if !reused {
+		t.Error("a connection is not used again")
+	}
+	if answer, err := send("/large"); err == nil {
+		httpx.Drain(answer.Body)
+		t.Error("a header of 300 KiB was taken")
+	}
+	if transport, ok := client.Transport.(*http.Transport); !ok || transport.Proxy == nil || transport.TLSHandshakeTimeout != 5*time.Second {
+		t.Errorf("%+v", client.Transport)
 	}
 }

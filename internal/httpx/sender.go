@@ -8,10 +8,10 @@ import (
 // errNoAnswer is for a RoundTripper that breaks its contract.
 var errNoAnswer = errors.New("the http.RoundTripper returned neither an answer nor an error")
 
-// Sender returns a function that sends requests as a client of [Harden] does. Where
-// nothing of the client itself would come in between, no cookies and no time-out, that
-// is its RoundTripper: what [http.Client.Do] does in case of a redirect takes time in
-// every request.
+// Sender returns a function that sends requests as c.Do does; c must come from
+// [Harden], and so follow no redirects. If c has neither a cookie jar nor a time-out,
+// the function calls c's Transport directly, which spares each request what
+// [http.Client.Do] does to be ready for redirects.
 func Sender(c *http.Client) func(*http.Request) (*http.Response, error) {
 	if c.Jar != nil || c.Timeout != 0 || c.Transport == nil {
 		return c.Do

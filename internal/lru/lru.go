@@ -56,8 +56,9 @@ func (c *Cache[K, V]) Get(key K) (value V, ok bool) {
 	return e.value, true
 }
 
-// Put remembers value, which takes size bytes, until then, in place of whatever
-// was there. A value that alone is too large is not remembered.
+// Put stores value under key until a time, in place of what was there. size is what key
+// and value take in memory, in bytes, without [Overhead]. A value that alone exceeds the
+// bound is not stored.
 func (c *Cache[K, V]) Put(key K, value V, size int64, until time.Time) {
 	now := c.now()
 	c.mu.Lock()

@@ -11,8 +11,8 @@ import (
 // answered. It is safe for concurrent use.
 type Tally struct{ calls, nanoseconds atomic.Int64 }
 
-// Calls returns how many calls have ended, and how long they took, one after the
-// other.
+// Calls returns how many calls have ended, and the sum of their durations, which may
+// exceed the time that passed: calls can overlap.
 func (t *Tally) Calls() (n int, took time.Duration) {
 	return int(t.calls.Load()), time.Duration(t.nanoseconds.Load())
 }

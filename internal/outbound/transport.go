@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/tracing"
 )
 
@@ -80,10 +81,9 @@ func outcomeOf(ctx context.Context, answer *http.Response, err error) string {
 // outcomeOfError names why there is no answer. The context is asked too, since it
 // may have ended with a cause of its own, which is all that net/http reports then.
 func outcomeOfError(ctx context.Context, err error) string {
-	var limit interface{ FailureKind() string }
 	var network interface{ Timeout() bool }
 	switch {
-	case errors.As(err, &limit) && limit.FailureKind() == "overloaded":
+	case httpx.IsOverloaded(err):
 		return Refused
 	case errors.Is(err, context.Canceled), errors.Is(ctx.Err(), context.Canceled):
 		return Canceled

@@ -160,7 +160,7 @@ func read(path string) (content []byte, written time.Time, err error) {
 	// Afterwards, so that a write during the reading shows.
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, time.Time{}, withoutPath(err)
+		return nil, time.Time{}, WithoutPath(err)
 	}
 	return content, info.ModTime(), nil
 }

@@ -92,14 +92,16 @@ const (
 func TestCurrent(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "one.")
-	first := b.want("ONE")
 	b.write("two.", time.Minute)
-	b.want("ONE") // too early to look again
+	first := b.want("ONE") // too early to look again
 	b.at = b.at.Add(time.Second)
 	if second := b.want("TWO"); second == first {
 		t.Error("two values have one address")
 	}
 	b.wantLog(1, changed)
+	b.write("2.", time.Minute)
+	b.want("TWO") // too early again
+	b.write("two.", time.Minute)
 
 	// What was written a moment ago may go on.
 	b.at = b.at.Add(time.Second)
@@ -163,6 +165,10 @@ func TestCurrentKeepsWhatItHas(t *testing.T) {
 	b.write("two.", time.Minute)
 	b.at = b.at.Add(time.Minute)
 	b.want("TWO")
+	b.write("", time.Minute) // of no use again, for the same reason
+	b.at = b.at.Add(time.Minute)
+	b.want("TWO")
+	b.wantLog(4, useless)
 }
 
 // Kubernetes replaces a directory by changing a link to it.
@@ -215,11 +221,14 @@ func TestInstead(t *testing.T) {
 		t.Errorf("instead of the new value: %q", *got)
 	}
 	b.write("three.", 0)
-	if got := b.file.Instead(one); *got != "THREE" {
-		t.Errorf("instead of the old value: %q", *got)
+	three := b.file.Instead(one)
+	if *three != "THREE" {
+		t.Errorf("instead of the old value: %q", *three)
 	}
 	b.wantLog(1, refused)
 	b.wantLog(1, useless)
+	b.file.Instead(three) // a newer value, refused as well
+	b.wantLog(2, refused)
 }
 
 func TestOpen(t *testing.T) {

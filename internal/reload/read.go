@@ -21,7 +21,7 @@ func Read(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, withoutPath(err)
+		return nil, WithoutPath(err)
 	case info.IsDir():
 		return nil, errors.New("it is a directory")
 	case !info.Mode().IsRegular():
@@ -29,7 +29,7 @@ func Read(path string) ([]byte, error) {
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, withoutPath(err)
+		return nil, WithoutPath(err)
 	}
 	defer func() { _ = file.Close() }()
 	return readText(file)
@@ -39,7 +39,7 @@ func Read(path string) ([]byte, error) {
 func ReadOnce(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, withoutPath(err)
+		return nil, WithoutPath(err)
 	}
 	defer func() { _ = file.Close() }()
 	return readText(file)
@@ -48,7 +48,7 @@ func ReadOnce(path string) ([]byte, error) {
 func readText(file io.Reader) ([]byte, error) {
 	var content bytes.Buffer
 	if _, err := content.ReadFrom(io.LimitReader(file, maxSize+1)); err != nil {
-		return nil, withoutPath(err)
+		return nil, WithoutPath(err)
 	}
 	if content.Len() > maxSize {
 		return nil, errors.New("it has more than 1 MiB")
@@ -56,8 +56,9 @@ func readText(file io.Reader) ([]byte, error) {
 	return bytes.TrimPrefix(content.Bytes(), []byte("\ufeff")), nil
 }
 
-// withoutPath returns why a file could not be read, without its name.
-func withoutPath(err error) error {
+// WithoutPath returns what went wrong with a file, without its name, which may be a
+// secret in the wrong place.
+func WithoutPath(err error) error {
 	var failed *fs.PathError
 	if errors.As(err, &failed) {
 		return failed.Err

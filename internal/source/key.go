@@ -43,9 +43,8 @@ func (k Key) AllNames() []string {
 	return k.Names()
 }
 
-// Text returns the secret in what a variable or a file holds, which is "it" in the
-// errors. They do not repeat it. White space around it is dropped: no password, key or
-// address has any, and editors and copies add it.
+// Text returns the secret that a variable or a file holds, without the white space
+// around it, which editors add. Its errors call the content "it", and do not repeat it.
 func (k Key) Text(content []byte) (string, error) {
 	text := strings.TrimSpace(string(content))
 	control := func(r rune) bool { return unicode.IsControl(r) && !(k.Lines && unicode.IsSpace(r)) }

@@ -41,9 +41,10 @@ func Environment(environ []string) Layer {
 	return env
 }
 
-// Lookup returns the value of a setting in the first layer that has one. If there is
-// none, placeholder tells where something was that looks like one. A value without a
-// Text, but with a Where, is one that cannot be used: there are mistakes about it.
+// Lookup returns the value of a setting from the first layer that has one. If no layer
+// has, placeholder is where a placeholder such as <your_client_id> was found, "" if
+// there was none. A Value with a Where and no Text is set, but cannot be used: mistakes
+// says why.
 func Lookup(layers []Layer, k Key) (found Value, placeholder string, mistakes []Mistake) {
 	var chain cli.ValueSourceChain
 	for _, l := range layers {

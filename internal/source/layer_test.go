@@ -93,6 +93,8 @@ func TestLookup(t *testing.T) {
 			[]string{"A has two values that differ (environment variable A, and environment variable b)"}},
 		{"a placeholder before a value", []string{"A=<1>"}, []string{"A=2"}, source.Value{Text: "2", Where: "environment variable A"}, "", nil},
 		{"a placeholder", []string{"b= <1> "}, []string{"A="}, source.Value{}, "environment variable b", nil},
+		{"two placeholders", []string{"A=<1>"}, []string{"b=<2>"}, source.Value{}, "environment variable A", nil},
+		{"a file with spaces around it", []string{"A_FILE= " + path + " "}, nil, source.Value{Text: "file", Where: "environment variable A_FILE", File: path}, "", nil},
 		{"a file that is not there", []string{"A_FILE=/tops3cret"}, []string{"A=2"}, source.Value{Where: "environment variable A_FILE", File: "/tops3cret"}, "", []string{"A cannot be read from the file that A_FILE names: no such file"}},
 	} {
 		v, placeholder, mistakes := source.Lookup([]source.Layer{source.Environment(test.first), source.Environment(test.next)}, key)

@@ -21,7 +21,7 @@ func mistake(name, format string, args ...any) Mistake {
 // field of the setting "" is left out. What is about no known field is about no
 // setting.
 func Blame(err error, fields map[string]string) (mistakes []Mistake) {
-	for _, said := range flatten(err) {
+	for _, said := range each(err) {
 		_, text, _ := strings.Cut(said.Error(), ": ") // the package
 		text = strings.TrimPrefix(text, "Config.")
 		field := ""
@@ -40,15 +40,10 @@ func Blame(err error, fields map[string]string) (mistakes []Mistake) {
 	return mistakes
 }
 
-// flatten takes apart what errors.Join put together.
-func flatten(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
+// each takes apart what errors.Join put together.
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
 	}
-	var all []error
-	for _, e := range joined.Unwrap() {
-		all = append(all, flatten(e)...)
-	}
-	return all
+	return []error{err}
 }
