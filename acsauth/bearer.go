@@ -19,14 +19,14 @@ var errBearerSyntax = errors.New("the Authorization header is malformed")
 func bearerToken(h http.Header) (string, error) {
 	values := h.Values("Authorization")
 	if len(values) == 0 {
-		return "", refuse("missing_token", answers["missing_token"].message)
+		return "", standard("missing_token", nil)
 	}
 	if len(values) > 1 {
 		return "", badHeader("There must be exactly one Authorization header.")
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return "", refuse("missing_token", answers["missing_token"].message)
+		return "", standard("missing_token", nil)
 	}
 	token = strings.TrimLeft(token, " ")
 	switch {

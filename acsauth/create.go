@@ -13,12 +13,9 @@ import (
 // contradicts itself or nobody knows what it did.
 var settling = httpx.Retry{Max: 6, Base: 200 * time.Millisecond, MaxDelay: 2 * time.Second}
 
-// cleanup is how long undoing a creation that failed may take: three steps, each of
-// which has a share of its own, so that none keeps the others from being tried.
-const (
-	cleanup        = 8 * time.Second
-	cleanupTimeout = cleanup / 3
-)
+// cleanupTimeout bounds each of the three steps of undoing a creation that failed, so
+// that none keeps the others from being tried.
+const cleanupTimeout = CleanupTime / 3
 
 // Create returns the user's ACS identity, and creates it if there is none: any
 // number of calls, on any number of processes, end in one identity. created tells
@@ -224,7 +221,7 @@ func (s *Service) unmap(ctx context.Context, u User, acsID string, unknown bool,
 	switch {
 	case errors.As(cause, &said): // what won is another resource's, which repeating does not change
 	case unknown, errors.Is(cause, ErrNotMapped), !errors.As(cause, &failure) && !errors.Is(cause, ErrMappingInvalid):
-		return &Error{Name: "upstream_unavailable", Message: answers["upstream_unavailable"].message, Err: cause}
+		return standard("upstream_unavailable", cause)
 	}
 	return cause
 }

@@ -114,10 +114,13 @@ var failures = map[string]string{
 
 func refuse(name, message string) *Error { return &Error{Name: name, Message: message} }
 
-// internal refuses for a mistake in this program.
-func internal(cause error) *Error {
-	return &Error{Name: "internal", Message: answers["internal"].message, Err: cause}
+// standard refuses with the message of the table. cause may be nil.
+func standard(name string, cause error) *Error {
+	return &Error{Name: name, Message: answers[name].message, Err: cause}
 }
+
+// internal refuses for a mistake in this program.
+func internal(cause error) *Error { return standard("internal", cause) }
 
 // inWords returns err in the vocabulary of the HTTP API, or nil if there is none.
 func inWords(err error) error {

@@ -183,7 +183,7 @@ func (h *Handler) serveRoute(w http.ResponseWriter, r *http.Request) {
 	endpoint, ok := route[r.Method]
 	switch {
 	case !admitted:
-		endpoint = noEndpoint(func(http.ResponseWriter) error { return refuse("overloaded", answers["overloaded"].message) })
+		endpoint = noEndpoint(func(http.ResponseWriter) error { return standard("overloaded", nil) })
 	case !ok:
 		endpoint = noEndpoint(route.refuse)
 	}
@@ -245,10 +245,10 @@ func noEndpoint(refuse func(w http.ResponseWriter) error) endpoint {
 // refuse refuses a request without an endpoint.
 func (r route) refuse(w http.ResponseWriter) error {
 	if r == nil {
-		return refuse("not_found", answers["not_found"].message)
+		return standard("not_found", nil)
 	}
 	w.Header().Set("Allow", r.allow())
-	return refuse("method_not_allowed", answers["method_not_allowed"].message)
+	return standard("method_not_allowed", nil)
 }
 
 func (r route) allow() string {
@@ -265,7 +265,7 @@ func (h *Handler) recoverPanic(w http.ResponseWriter, r *http.Request, v *visit)
 	if p == nil {
 		return
 	}
-	v.err = refuse("internal", answers["internal"].message)
+	v.err = standard("internal", nil)
 	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) { // net/http's own convention
 		panic(p)
 	}

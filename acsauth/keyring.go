@@ -235,7 +235,7 @@ func (k *keyring) missing() error {
 }
 
 func keysUnavailable(cause error) error {
-	return &Error{Name: "keys_unavailable", Message: answers["keys_unavailable"].message, Err: detail{cause}}
+	return standard("keys_unavailable", detail{cause})
 }
 
 // state returns how many keys may be used, and when they were last fetched; zero:

@@ -90,11 +90,8 @@ func (s *Service) learnFromNew(acsID string) error {
 
 // errOtherResource: ACS creates identities of a resource that is not the one that was
 // configured.
-var errOtherResource = &Error{
-	Name:    "server_misconfigured",
-	Message: answers["server_misconfigured"].message,
-	Err:     detail{errors.New("ACS creates identities of another resource than the one whose immutable id is configured")},
-}
+var errOtherResource = standard("server_misconfigured",
+	detail{errors.New("ACS creates identities of another resource than the one whose immutable id is configured")})
 
 // resourceOf returns the id of the resource that an identity belongs to.
 func resourceOf(acsID string) string {

@@ -190,7 +190,7 @@ const clockDifference = 30 * time.Second
 // abandonedAfter is how old an open entry is when its operation cannot be under
 // way any more.
 func (s *Service) abandonedAfter() time.Duration {
-	return s.cfg.Timeout + cleanup + clockDifference
+	return s.cfg.Timeout + CleanupTime + clockDifference
 }
 
 func (e JournalEntry) user() User { return User{TenantID: e.TenantID, ObjectID: e.ObjectID} }

@@ -19,6 +19,9 @@ import (
 const (
 	// DefaultMappingTTL is how long a mapping is remembered by default.
 	DefaultMappingTTL = time.Minute
+	// CleanupTime is what cleaning up after an operation that failed may take, besides
+	// the Timeout of [ServiceConfig].
+	CleanupTime = 8 * time.Second
 
 	defaultCacheMaxEntries = 100_000
 	defaultCacheMaxBytes   = 64 << 20
@@ -60,9 +63,9 @@ type ServiceConfig struct {
 	CacheMaxEntries int
 	CacheMaxBytes   int64
 	// Timeout bounds an operation that changes something, which goes on when its
-	// caller goes away; cleaning up after it may take up to 8 seconds more. It waits
-	// for the user's operation before it for at most half of that. Default: 15
-	// seconds; at most an hour.
+	// caller goes away; cleaning up after it may take [CleanupTime] more. It waits for
+	// the user's operation before it for at most half of that. Default: 15 seconds; at
+	// most an hour.
 	Timeout time.Duration
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time

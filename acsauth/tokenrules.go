@@ -89,7 +89,7 @@ func (a *Authenticator) checkClaims(c claims, keyIssuer string) error {
 func (a *Authenticator) checkPolicy(c claims, u User) *Error {
 	switch {
 	case c.idType == "app":
-		return refuse("user_token_required", answers["user_token_required"].message)
+		return standard("user_token_required", nil)
 	case c.scope == "":
 		return refuse("user_token_required", "The token has no delegated permissions (scp): it is an application's own or an ID token. Send a signed-in user's access token.")
 	case !syntax.IsGUID(c.objectID):
@@ -97,7 +97,7 @@ func (a *Authenticator) checkPolicy(c claims, u User) *Error {
 	case c.subject == "":
 		return invalid("The access token has no subject (sub).")
 	case len(a.cfg.AllowedClients) > 0 && !slices.Contains(a.cfg.AllowedClients, u.ClientID):
-		return refuse("client_not_allowed", answers["client_not_allowed"].message)
+		return standard("client_not_allowed", nil)
 	case !slices.Contains(u.Scopes, a.cfg.Scope):
 		return refuse("insufficient_scope", "The access token lacks the scope "+a.cfg.Scope+".")
 	}

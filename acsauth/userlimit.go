@@ -54,7 +54,9 @@ func (l *userLimit) admit(user string) error {
 	if wait == 0 {
 		return nil
 	}
-	return &Error{Name: "rate_limited", Message: answers["rate_limited"].message, RetryAfter: wait}
+	refusal := standard("rate_limited", nil)
+	refusal.RetryAfter = wait
+	return refusal
 }
 
 // take takes a token from the user's bucket, or returns how long that has to wait.

@@ -238,6 +238,7 @@ func newService(s *settings, identities *acsidentity.Client, mapper acsauth.Iden
 		MappingTTL:      s.mappingTTL,
 		CacheMaxEntries: s.cacheMaxEntries - forTokens.entries,
 		CacheMaxBytes:   s.cacheMaxBytes - forTokens.bytes,
+		Timeout:         operationTimeout,
 		Logger:          around.logger,
 		Audit:           around.audit,
 		Telemetry:       around.telemetry(),

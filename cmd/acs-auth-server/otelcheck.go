@@ -20,24 +20,24 @@ type otelCheck struct {
 
 func otelChecks() []otelCheck {
 	return []otelCheck{
-		{[]string{"OTEL_SDK_DISABLED"}, words("true", "false")},
-		{[]string{"OTEL_TRACES_EXPORTER"}, words("otlp", "none")},
+		{[]string{"OTEL_SDK_DISABLED"}, oneOf("true", "false")},
+		{[]string{"OTEL_TRACES_EXPORTER"}, oneOf("otlp", "none")},
 		{[]string{"OTEL_METRICS_EXPORTER"}, metricsExporter},
-		{[]string{"OTEL_TRACES_SAMPLER"}, words("always_on", "always_off", "traceidratio",
+		{[]string{"OTEL_TRACES_SAMPLER"}, oneOf("always_on", "always_off", "traceidratio",
 			"parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio")},
-		{otlpNames("PROTOCOL"), words("grpc", "http/protobuf")},
+		{otlpNames("PROTOCOL"), oneOf("grpc", "http/protobuf")},
 		{otlpNames("ENDPOINT"), otlpEndpoint},
-		{otlpNames("HEADERS"), otlpHeaders},
-		{otlpNames("COMPRESSION"), words("gzip", "none")},
-		{otlpNames("INSECURE"), words("true", "false")},
+		{otlpNames("HEADERS"), pairs("api-key=value,other=value", isToken)},
+		{otlpNames("COMPRESSION"), oneOf("gzip", "none")},
+		{otlpNames("INSECURE"), oneOf("true", "false")},
 		{otlpNames("CERTIFICATE"), otlpAuthorities},
 		{slices.Concat(otlpNames("TIMEOUT"), []string{
 			"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
 			"OTEL_METRIC_EXPORT_INTERVAL", "OTEL_METRIC_EXPORT_TIMEOUT",
 		}), positive},
-		{[]string{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"}, words("cumulative", "delta", "lowmemory")},
-		{[]string{"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"}, words("explicit_bucket_histogram", "base2_exponential_bucket_histogram")},
-		{[]string{"OTEL_RESOURCE_ATTRIBUTES"}, resourceAttributes},
+		{[]string{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"}, oneOf("cumulative", "delta", "lowmemory")},
+		{[]string{"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"}, oneOf("explicit_bucket_histogram", "base2_exponential_bucket_histogram")},
+		{[]string{"OTEL_RESOURCE_ATTRIBUTES"}, pairs("deployment.environment.name=production,region=eu", isFilled)},
 	}
 }
 
@@ -47,20 +47,11 @@ func otlpNames(what string) []string {
 	return []string{"OTEL_EXPORTER_OTLP_" + what, "OTEL_EXPORTER_OTLP_TRACES_" + what, "OTEL_EXPORTER_OTLP_METRICS_" + what}
 }
 
-func words(known ...string) func(string) error {
-	return func(text string) error {
-		if !slices.Contains(known, text) {
-			return fmt.Errorf("must be one of %s", strings.Join(known, ", "))
-		}
-		return nil
-	}
-}
-
 func metricsExporter(text string) error {
 	if text == "prometheus" {
 		return errors.New("must be otlp or none: for Prometheus set METRICS or ADMIN_ADDR, and /metrics is served there")
 	}
-	return words("otlp", "none")(text)
+	return oneOf("otlp", "none")(text)
 }
 
 func otlpEndpoint(text string) error {
@@ -71,17 +62,19 @@ func otlpEndpoint(text string) error {
 	return nil
 }
 
-// otlpHeaders checks what often is a secret, which the SDK would log if it could not
-// read it.
-func otlpHeaders(text string) error {
-	for i, pair := range strings.Split(text, ",") {
-		name, escaped, found := strings.Cut(pair, "=")
-		_, err := url.PathUnescape(escaped)
-		if !found || err != nil || !isToken(strings.TrimSpace(name)) {
-			return fmt.Errorf("must be a list such as api-key=value,other=value, whose values are percent-encoded; number %d is not", i+1)
+// pairs takes a list of names with percent-encoded values, which are not repeated: the
+// headers among them often are secrets, which the SDK would log if it could not read
+// them.
+func pairs(example string, isName func(string) bool) func(string) error {
+	return func(text string) error {
+		for i, pair := range strings.Split(text, ",") {
+			name, escaped, found := strings.Cut(pair, "=")
+			if _, err := url.PathUnescape(escaped); err != nil || !found || !isName(strings.TrimSpace(name)) {
+				return fmt.Errorf("must be a list such as %s, whose values are percent-encoded; number %d is not", example, i+1)
+			}
 		}
+		return nil
 	}
-	return nil
 }
 
 // isToken reports whether s can be the name of a header (RFC 9110 section 5.6.2).
@@ -106,12 +99,4 @@ func positive(text string) error {
 	return nil
 }
 
-func resourceAttributes(text string) error {
-	for i, pair := range strings.Split(text, ",") {
-		name, escaped, found := strings.Cut(pair, "=")
-		if _, err := url.PathUnescape(escaped); err != nil || !found || strings.TrimSpace(name) == "" {
-			return fmt.Errorf("must be a list such as deployment.environment.name=production,region=eu, whose values are percent-encoded; number %d is not", i+1)
-		}
-	}
-	return nil
-}
+func isFilled(s string) bool { return s != "" }

@@ -116,9 +116,16 @@ func secret(field func(*settings) *acsauth.Secret) func(*settings, string) error
 // choice takes one of some words. It stores what is none of them too, so that
 // nobody draws conclusions from the default.
 func choice(field func(*settings) *string, words ...string) func(*settings, string) error {
+	check := oneOf(words...)
 	return func(s *settings, value string) error {
 		*field(s) = value
-		if !slices.Contains(words, value) {
+		return check(value)
+	}
+}
+
+func oneOf(words ...string) func(string) error {
+	return func(text string) error {
+		if !slices.Contains(words, text) {
 			return fmt.Errorf("must be one of %s", strings.Join(words, ", "))
 		}
 		return nil

@@ -80,9 +80,12 @@ type settings struct {
 	otel otelVariables // no settings of ours
 }
 
-// longestOperation is how long an operation of acsauth.Service may go on after
-// its caller has gone away: 15 seconds, and 8 to clean up.
-const longestOperation = 23 * time.Second
+// operationTimeout bounds an operation of acsauth.Service, and longestOperation is how
+// long one may go on after its caller has gone away.
+const (
+	operationTimeout = 15 * time.Second
+	longestOperation = operationTimeout + acsauth.CleanupTime
+)
 
 // complete fills in the defaults that depend on other settings.
 func (s *settings) complete() {

@@ -158,7 +158,7 @@ func keyMistakes(err error) (mistakes []string) {
 	for text := range strings.SplitSeq(err.Error(), "\n") {
 		text = strings.Replace(strings.TrimPrefix(text, "graphmap: "), "no Keys", "none", 1)
 		mistakes = append(mistakes, numberedKey.ReplaceAllStringFunc(text, func(name string) string {
-			i, _ := strconv.Atoi(strings.Trim(name, "Keys[]"))
+			i, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(name, "Keys["), "]"))
 			return fmt.Sprintf("number %d", i+1)
 		}))
 	}

@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/outbound"
 )
 
@@ -53,3 +55,26 @@ func TestCauseOfTheContext(t *testing.T) {
 		}
 	}
 }
+
+// A RoundTripper that returns nothing at all is an error, timed as any other.
+func TestNoAnswer(t *testing.T) {
+	t.Parallel()
+	s := newSDK("acs")
+	for _, observer := range []*outbound.Observer{outbound.New("acs", nil, nil), s.Observer} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://contoso.example", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := observer.Transport(nothing{}).RoundTrip(r); err == nil {
+			_ = answer.Body.Close()
+			t.Error("there is no error")
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"unreachable acs": 1}, s.counted(t)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+type nothing struct{}
+
+func (nothing) RoundTrip(*http.Request) (*http.Response, error) { return nil, nil }

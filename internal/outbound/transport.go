@@ -33,6 +33,9 @@ type transport struct {
 	next     http.RoundTripper
 }
 
+// errNoAnswer is for a RoundTripper that breaks its contract.
+var errNoAnswer = errors.New("the http.RoundTripper returned neither an answer nor an error")
+
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := t.observer.begin(r.Context(), r.Method)
 	defer tracing.End(c.span)
@@ -43,7 +46,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case err != nil:
 		err = withoutCause(r.Context(), err)
-	case answer != nil && answer.Body != nil:
+	case answer == nil:
+		err = errNoAnswer
+	case answer.Body != nil:
 		answer.Body = &body{answer.Body, r.Context()}
 	}
 	if c.observer == nil {
