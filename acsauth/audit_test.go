@@ -223,6 +223,11 @@ func TestAudit(t *testing.T) {
 			"request_refused client_id=APP error=mapping_invalid object_id=ADA operation=issue_token request_id=r1" + whom,
 			"mapping_removed_invalid" + ada + "r2" + whom,
 		}},
+		{"written by the user, as Graph goes on showing", nil, func(a *audited) {
+			a.tamper("8:acs:" + a.ACS.ResourceID() + "_" + otherTenant)
+			defer a.Graph.FreezeReads(a.user, cloud.Freeze{})()
+			a.do("r1", "DELETE", "/api/user")
+		}, []string{"mapping_removed_invalid" + ada + "r1" + whom}},
 		{"repaired by the next call", []func(*setup){withJournal}, func(a *audited) {
 			a.left("stray", acsauth.EntryCreate)
 			a.left("doomed", acsauth.EntryDelete)

@@ -29,7 +29,7 @@ func (s *Service) confirm(ctx context.Context, u User, acsID string, refusal err
 	case s.misconfigured.Load():
 		return errOtherResource
 	}
-	probe, _, report, err := s.make(ctx, u, false)
+	probe, _, report, err := s.newIdentity(ctx, u, false)
 	if err != nil {
 		return err
 	}

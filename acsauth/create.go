@@ -90,7 +90,7 @@ func (s *Service) letGo(ctx context.Context, u User, acsID, reason string) error
 // create creates an identity and maps it. The store is the arbiter: whoever comes
 // second deletes what they created and takes the winner's.
 func (s *Service) create(ctx context.Context, u User, withToken bool) (string, *acsidentity.AccessToken, error) {
-	acsID, token, report, err := s.make(ctx, u, withToken)
+	acsID, token, report, err := s.newIdentity(ctx, u, withToken)
 	if err != nil {
 		return "", nil, err
 	}
@@ -112,8 +112,8 @@ func (s *Service) create(ctx context.Context, u User, withToken bool) (string, *
 	return winner, nil, err
 }
 
-// make creates an identity that is not mapped yet, as the open report says.
-func (s *Service) make(ctx context.Context, u User, withToken bool) (acsID string, token *acsidentity.AccessToken, r report, err error) {
+// newIdentity creates an identity that is not mapped yet, as the open report says.
+func (s *Service) newIdentity(ctx context.Context, u User, withToken bool) (acsID string, token *acsidentity.AccessToken, r report, err error) {
 	r, err = s.openReport(ctx, u, EntryCreate, "")
 	if err != nil {
 		return "", nil, r, err

@@ -26,18 +26,27 @@ func (s *Service) Delete(ctx context.Context, u User) error {
 func (s *Service) delete(ctx context.Context, u User) error {
 	s.forget(u)
 	unrepaired := s.repair(ctx, u, true)
-	outdated, err := s.deleteShown(ctx, u, unrepaired)
-	if err == nil && outdated && s.store.lag > 0 {
-		// Whoever deleted it may have created another, which shows only now.
-		_, err = s.deleteShown(ctx, u, unrepaired)
+	acsID, err := s.store.lookup(ctx, u)
+	outdated, err := s.deleteShown(ctx, u, acsID, err, unrepaired)
+	if err != nil || !outdated || s.store.lag <= 0 {
+		return err
 	}
-	return err
+	switch next, err := s.store.lookup(ctx, u); {
+	case errors.Is(err, ErrNotMapped), errors.Is(err, ErrMappingInvalid):
+		return nil
+	case err != nil:
+		return err
+	case next == acsID, s.isDead(next), s.isForeign(next): // it still shows what was removed
+		return nil
+	default: // whoever deleted that has created another, which shows only now
+		_, err = s.deleteBoth(ctx, u, next)
+		return err
+	}
 }
 
-// deleteShown deletes what the store shows, and reports whether that may have been out
-// of date: it was none of our identities, or none that was alive.
-func (s *Service) deleteShown(ctx context.Context, u User, unrepaired map[string]error) (outdated bool, err error) {
-	acsID, err := s.store.lookup(ctx, u)
+// deleteShown deletes what the store has shown, and reports whether that may have been
+// out of date: it was none of our identities, or none that was alive.
+func (s *Service) deleteShown(ctx context.Context, u User, acsID string, err error, unrepaired map[string]error) (outdated bool, _ error) {
 	switch {
 	case errors.Is(err, ErrNotMapped):
 		return false, nil

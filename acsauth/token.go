@@ -126,6 +126,9 @@ func (s *Service) replaceGone(ctx context.Context, u User, acsID, reason string)
 		return acsidentity.AccessToken{}, "", ErrNotMapped
 	}
 	replacement, fresh, err := s.resolve(ctx, u)
+	if err == nil && replacement == acsID { // the store still shows what was removed
+		err = ErrNotMapped
+	}
 	if err != nil {
 		return acsidentity.AccessToken{}, "", err
 	}
