@@ -29,6 +29,7 @@ func TestStaleReadsOnAnotherReplica(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSystem(t, func(set *setup) {
+				set.graph.ReadLag = 2 * time.Second
 				if test.knows {
 					knowsResource(set)
 				}

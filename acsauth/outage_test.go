@@ -3,6 +3,7 @@ package acsauth_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"runtime"
 	"strings"
@@ -47,29 +48,35 @@ func (f *lossy) Delete(ctx context.Context, u acsauth.User, acsID string) error 
 // not taken for deleted: the next call deletes it, or issues a token for it.
 func TestIdentityThatCouldNotBeDiscarded(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		method, path string
-		status       int
-		live         int
+	for name, test := range map[string]struct {
+		next func(ctx context.Context, s *acsauth.Service) error
+		live int
 	}{
-		{"DELETE", "/api/user", 204, 0},
-		{"GET", "/api/token", 201, 1},
+		"delete": {func(ctx context.Context, s *acsauth.Service) error { return s.Delete(ctx, ada) }, 0},
+		"token": {func(ctx context.Context, s *acsauth.Service) error {
+			_, _, err := s.Token(ctx, ada)
+			return err
+		}, 1},
 	} {
-		t.Run(test.method, func(t *testing.T) {
-			t.Parallel()
-			store := new(lossy)
-			s := newSystem(t, func(set *setup) { set.service.Mapper = store })
-			mend := s.Inject(cloud.Fault{Op: cloud.OpACSDelete, Status: 503, Header: http.Header{"Retry-After": {"60"}}})
-			s.want(503, "POST", "/api/user")
-			mend()
-			store.down.Store(false)
-			s.want(test.status, test.method, test.path)
-			if live := s.live(); len(live) != test.live {
-				t.Errorf("%d identities are live, want %d", len(live), test.live)
-			}
-			if audit := s.log.lines("audit"); len(audit) != 1 {
-				t.Errorf("audit events: %v", audit)
-			}
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *cloud.Cloud, _ *acsauth.Authenticator) {
+				store, log := new(lossy), new(logBuffer)
+				service := newMemoryService(t, c, store, func(cfg *acsauth.ServiceConfig) { cfg.Audit = slog.New(slog.NewJSONHandler(log, nil)) })
+				mend := c.Inject(cloud.Fault{Op: cloud.OpACSDelete, Status: 503, Header: http.Header{"Retry-After": {"60"}}})
+				_, _, err := service.Create(t.Context(), ada)
+				wantRefusal(t, err, "upstream_unavailable", "")
+				mend()
+				store.down.Store(false)
+				if err := test.next(t.Context(), service); err != nil {
+					t.Error(err)
+				}
+				if live := liveIn(c); len(live) != test.live {
+					t.Errorf("%d identities are live, want %d", len(live), test.live)
+				}
+				if audit := log.lines("audit"); len(audit) != 1 {
+					t.Errorf("audit events: %v", audit)
+				}
+			})
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsidentity"
@@ -84,6 +85,7 @@ func (s *system) start() {
 		},
 		graph: graphmap.Config{
 			BaseURL: c.Graph.URL, Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, HTTPClient: c.HTTPClient(), Logger: logger,
+			ReadLag: 20 * time.Millisecond, // of a cloud that does not lag unless it is told to
 		},
 		acs:     acsidentity.Config{ConnectionString: c.ACS.ConnectionString(), HTTPClient: c.HTTPClient(), Logger: logger},
 		service: acsauth.ServiceConfig{Logger: logger},

@@ -1,6 +1,7 @@
 package graphmap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ const (
 	defaultBaseURL       = "https://graph.microsoft.com/v1.0"
 	defaultExtensionName = "com.contoso.identityMapping"
 	minKeyBytes          = 32 // an HMAC-SHA256 key shorter than its digest weakens it
+	defaultReadLag       = 2 * time.Second
+	longestReadLag       = 5 * time.Second // operations wait for it, and have 15 seconds
 )
 
 // A TokenSource gets access tokens for Microsoft Graph on behalf of users.
@@ -115,6 +118,9 @@ type Config struct {
 	// AttemptTimeout bounds a single attempt at a request, the reading of its
 	// answer included. Default: 10 seconds.
 	AttemptTimeout time.Duration
+	// ReadLag is how far Graph's replicas may be behind, as a rule
+	// ([acsauth.LaggingMapper]). Default: 2 seconds; at most 5.
+	ReadLag time.Duration
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
 	// Logger gets what a Mapper does unasked: mappings it signs anew or repairs.
@@ -167,6 +173,9 @@ func New(cfg Config) (*Mapper, error) {
 	case cfg.AttemptTimeout == 0:
 		cfg.AttemptTimeout = httpx.DefaultAttemptTimeout
 	}
+	if cfg.ReadLag < 0 || cfg.ReadLag > longestReadLag {
+		wrong("ReadLag is negative, or more than %s", longestReadLag)
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -195,6 +204,7 @@ func New(cfg Config) (*Mapper, error) {
 		graph:          &client{adapter: adapter, base: base, timeout: cfg.AttemptTimeout, now: cfg.Now, log: cfg.Logger},
 		extensionName:  cfg.ExtensionName,
 		keys:           keys,
+		readLag:        cmp.Or(cfg.ReadLag, defaultReadLag),
 		trustsUnsigned: cfg.Unsigned == TrustUnsigned,
 		adoptUntil:     cfg.AdoptUntil,
 	}, nil

@@ -64,6 +64,8 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{"name of 129 characters", graphmap.Config{Keys: keys, ExtensionName: strings.Repeat("a", 129)}, []string{"ExtensionName must be a letter"}},
 		{"reserved name", graphmap.Config{Keys: keys, ExtensionName: "com.Microsoft.mapping"}, []string{"com.onmicrosoft"}},
 		{"negative time-out", graphmap.Config{Keys: keys, AttemptTimeout: -1}, []string{"AttemptTimeout is negative"}},
+		{"negative lag", graphmap.Config{Keys: keys, ReadLag: -1}, []string{"ReadLag is negative, or more than 5s"}},
+		{"absurd lag", graphmap.Config{Keys: keys, ReadLag: time.Minute}, []string{"ReadLag is negative, or more than 5s"}},
 		{"adapter without an address", graphmap.Config{Keys: keys, Adapter: bareAdapter(t, "")}, []string{"Adapter's base URL"}},
 		{"adapter over plain http", graphmap.Config{Keys: keys, Adapter: bareAdapter(t, "http://graph.microsoft.com/v1.0")}, []string{"Adapter's base URL must use https"}},
 		{

@@ -12,9 +12,6 @@ import (
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/httpx"
 )
 
-// readLag is how far Graph's replicas may be behind, as a rule.
-const readLag = 2 * time.Second
-
 // lagPauses are how long to wait for Graph's replicas to agree on whether an
 // extension exists. They take seconds at most, as a rule.
 var lagPauses = []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second}

@@ -26,6 +26,7 @@ type Mapper struct {
 	graph          *client
 	extensionName  string
 	keys           func() (*keyring, error) // nil keyring: mappings are not signed
+	readLag        time.Duration
 	trustsUnsigned bool
 	adoptUntil     time.Time // zero if unsigned mappings are not adopted
 }
@@ -116,7 +117,7 @@ func (m *Mapper) Delete(ctx context.Context, u acsauth.User, acsID string) error
 }
 
 // ReadLag implements [acsauth.LaggingMapper].
-func (m *Mapper) ReadLag() time.Duration { return readLag }
+func (m *Mapper) ReadLag() time.Duration { return m.readLag }
 
 func (m *Mapper) read(ctx context.Context, name string, u acsauth.User) (*operation, *extension, error) {
 	op, err := m.begin(ctx, name, u)

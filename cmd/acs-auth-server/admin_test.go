@@ -3,10 +3,12 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // adminURL waits for the second listener, and returns where it is.
@@ -123,5 +125,35 @@ func TestNoAdmin(t *testing.T) {
 	}
 	if strings.Contains(r.stderr.String(), "operators") {
 		t.Errorf("there is one:\n%s", r.stderr)
+	}
+}
+
+// The listener for operators is bounded, too: in the size of headers, and in the time
+// that a connection may take for anything.
+func TestAdminIsBounded(t *testing.T) {
+	t.Parallel()
+	c, _ := startCloud(t)
+	r := startAgainst(t, c, nil, "ADMIN_ADDR=127.0.0.1:0")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, adminURL(t, r)+"/healthz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-Large", strings.Repeat("x", 32<<10))
+	request.Close = true
+	answer, err := new(http.Transport).RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("a header of 32 KiB: status %d", answer.StatusCode)
+	}
+	admin := (&server{settings: new(settings), logger: slog.New(slog.DiscardHandler), telemetry: new(telemetry)}).newAdmin(t.Context())
+	for name, bound := range map[string]time.Duration{
+		"header": admin.ReadHeaderTimeout, "request": admin.ReadTimeout, "answer": admin.WriteTimeout, "idle": admin.IdleTimeout,
+	} {
+		if bound <= 0 || bound > 2*time.Minute {
+			t.Errorf("%s: %v", name, bound)
+		}
 	}
 }
