@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
@@ -172,6 +173,9 @@ func newGraphMapper(s *settings, c *credential, around surroundings, p *problems
 			unsignedAdopt:  graphmap.AdoptUnsigned,
 			unsignedTrust:  graphmap.TrustUnsigned,
 		}[s.unsignedMappings],
+	}
+	if s.dev {
+		cfg.ReadLag = time.Millisecond // the embedded cloud does not lag
 	}
 	cfg.Keys = bytesOf(s.mappingKeys)
 	followMappingKeys(s, &cfg, around)

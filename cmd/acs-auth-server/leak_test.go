@@ -229,7 +229,7 @@ func (l *leakTest) answers(op string, u cloud.User) []cloud.Fault {
 	treasure := l.treasure(u)
 	token := l.token(u, cloud.TokenOptions{})
 	header := http.Header{"Content-Type": {"application/json"}, "Ms-Cv": {token}, "Request-Id": {token}, "X-Ms-Request-Id": {token},
-		"Location": {"https://127.0.0.1:1/?" + token}, "Retry-After": {"0"}, "X-Ms-Error-Code": {treasure}}
+		"Location": {"https://127.0.0.1:1/?" + token}, "Retry-After-Ms": {"1"}, "X-Ms-Error-Code": {treasure}}
 	structured, _ := json.Marshal(map[string]any{
 		"error":             map[string]any{"code": u.UPN, "message": treasure, "target": treasure, "innerError": map[string]any{"request-id": token, "code": treasure}},
 		"error_description": treasure, "suberror": treasure, "correlation_id": token, "trace_id": treasure, "claims": "",
@@ -339,8 +339,6 @@ func (l *leakTest) failToSignIn() {
 	create := func() { l.send("POST", "/api/user", bearer(l.token(u, cloud.TokenOptions{}))) }
 	for _, fault := range l.answers(cloud.OpEntraToken, u) {
 		fault.Times = 2 // in case that it is tried again
-		fault.Header = fault.Header.Clone()
-		fault.Header.Del("Retry-After") // or nobody would ask for a second
 		remove := l.Inject(fault)
 		create()
 		remove()
