@@ -161,6 +161,8 @@ func TestCORSHeaders(t *testing.T) {
 		{"a success", "POST", "/api/user", app, true, 201, readable},
 		{"no token", "GET", "/api/token", app, false, 401, readable},
 		{"an unknown path", "GET", "/api/nothing", app, false, 404, readable},
+		{"a method that needs no preflight", "HEAD", "/api/user", app, true, 405, readable},
+		{"a method that no preflight allows", "PUT", "/api/user", app, true, 405, readable},
 		{"our own mistake", "GET", "/api/token", app, true, 500, readable},
 		{"to a page not on the list", "GET", "/api/user", "https://evil.example", true, 200, varies},
 		{"too many requests", "GET", "/api/user", app, true, 429, readable},

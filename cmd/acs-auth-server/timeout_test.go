@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,7 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/acsauth"
 	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/cloud"
+	"github.com/Azure-Samples/communication-services-authentication-hero-go/internal/source"
 )
 
 // alone runs a test in virtual time against one replica of the server.
@@ -158,4 +161,32 @@ func TestUpstreamTimeouts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// UPSTREAM_TIMEOUT holds for a store behind HTTP as it does for the others.
+func TestStoreTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := new(problems)
+		s := load([]source.Layer{source.Environment(with(enough, "UPSTREAM_TIMEOUT=1s",
+			"MAPPING_STORE=tables:AccountName=contoso;AccountKey=a2V5"))}, false, p)
+		logger := slog.New(slog.DiscardHandler)
+		made := compose(s, surroundings{client: &http.Client{Transport: silent{}}, logger: logger, audit: logger}, p)
+		if p.any() {
+			t.Fatal(p.list)
+		}
+		began := time.Now()
+		_, err := made.service.Identity(t.Context(), acsauth.User{TenantID: "tenant", ObjectID: "object"})
+		if took := time.Since(began); err == nil || took < time.Second || took > 6*time.Second {
+			t.Errorf("after %s: %v; want three attempts of a second each, and pauses", took, err)
+		}
+	})
+}
+
+// A silent upstream never answers.
+type silent struct{}
+
+func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
 }

@@ -93,15 +93,16 @@ func TestReconcile(t *testing.T) {
 	var audited []string
 	for line := range strings.Lines(r.Stderr) {
 		var event struct {
+			Log   string `json:"log"`
 			Event string `json:"event"`
 			ACSID string `json:"acs_id"`
 		}
 		if err := json.Unmarshal([]byte(line), &event); err != nil {
 			t.Errorf("%q: %v", line, err)
 		}
-		audited = append(audited, event.Event+" "+event.ACSID)
+		audited = append(audited, event.Log+" "+event.Event+" "+event.ACSID)
 	}
-	if diff := cmp.Diff([]string{"identity_repaired " + ids[1], "identity_repaired " + ids[2]}, audited); diff != "" {
+	if diff := cmp.Diff([]string{"audit identity_repaired " + ids[1], "audit identity_repaired " + ids[2]}, audited); diff != "" {
 		t.Error(diff)
 	}
 	after := state{Mapped: map[acsauth.Mapping]string{{TenantID: tenant, ObjectID: alice}: ids[0]}, Open: []string{dave}, Live: ids[:1]}

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// errNoAnswer is for a RoundTripper that breaks its contract.
-var errNoAnswer = errors.New("the http.RoundTripper returned neither an answer nor an error")
+// ErrNoAnswer is for a RoundTripper that breaks its contract.
+var ErrNoAnswer = errors.New("the http.RoundTripper returned neither an answer nor an error")
 
 // Sender returns a function that sends requests as c.Do does; c must come from
 // [Harden], and so follow no redirects. If c has neither a cookie jar nor a time-out,
@@ -23,7 +23,7 @@ func Sender(c *http.Client) func(*http.Request) (*http.Response, error) {
 		case err != nil:
 			return nil, err
 		case answer == nil:
-			return nil, errNoAnswer
+			return nil, ErrNoAnswer
 		case answer.Body == nil:
 			answer.Body = http.NoBody
 		}

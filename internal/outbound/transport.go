@@ -33,9 +33,6 @@ type transport struct {
 	next     http.RoundTripper
 }
 
-// errNoAnswer is for a RoundTripper that breaks its contract.
-var errNoAnswer = errors.New("the http.RoundTripper returned neither an answer nor an error")
-
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := t.observer.begin(r.Context(), r.Method)
 	defer tracing.End(c.span)
@@ -47,7 +44,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	case err != nil:
 		err = withoutCause(r.Context(), err)
 	case answer == nil:
-		err = errNoAnswer
+		err = httpx.ErrNoAnswer
 	case answer.Body != nil:
 		answer.Body = &body{answer.Body, r.Context()}
 	}
